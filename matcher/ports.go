@@ -1,0 +1,33 @@
+package matcher
+
+import (
+	"context"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// Source delivers enriched batches, partition by partition.
+type Source interface {
+	// Partitions is how many there are.
+	Partitions() uint32
+	// Receive waits for the next batch of a partition that this matcher owns.
+	// One batch of a partition is under way at a time: the next one comes
+	// after the last is acknowledged. It returns the context's error when
+	// that ends.
+	Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error)
+}
+
+// Publisher stores detections. The same id stored twice is stored once.
+type Publisher interface {
+	// Publish calls done once, from any goroutine, when the detection is
+	// stored or has failed for good. It blocks while too much is under way;
+	// its error means that done will not be called.
+	Publish(ctx context.Context, d *msg.Detection, done func(error)) error
+}
+
+// Demander tells the sensors what the loaded rules need.
+type Demander interface {
+	// Announce replaces what this matcher asked for before and keeps asking
+	// for it while the matcher lives.
+	Announce(ctx context.Context, d msg.Demand) error
+}

@@ -1,0 +1,42 @@
+package sensor
+
+import (
+	"context"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// Source makes events.
+type Source interface {
+	// Run makes batches until the context ends or there are no more, and then
+	// returns nil. It calls emit from one goroutine, in the order in which
+	// things happened, and hands the batch over: it does not touch it again.
+	// Emit does not block. The stage fills in host, boot id and sequence
+	// numbers; the source everything else.
+	Run(ctx context.Context, emit func(*msg.Batch)) error
+	// Want sets the events that anybody needs, by name, in place of those of
+	// the last call; events that cannot be had are returned with the reason.
+	// Lifecycle events are on whether named or not. It is safe to call at any
+	// time, also before Run.
+	Want(events []msg.EventDemand) (missing map[string]string)
+	// Enabled lists the names of the events that are let through now.
+	Enabled() []string
+	// Drops counts what the source itself has lost so far, by catalogue id
+	// and cause.
+	Drops() []*msg.Drop
+}
+
+// Publisher stores batches.
+type Publisher interface {
+	// Publish takes the batch over and calls done once, from any goroutine,
+	// when it is stored or has failed for good. It blocks while too much is
+	// under way; its error means that done will not be called.
+	Publish(ctx context.Context, b *msg.Batch, done func(error)) error
+}
+
+// Demands is who needs what.
+type Demands interface {
+	// Watch calls changed with all current demands, at once and after every
+	// change, until the context ends.
+	Watch(ctx context.Context, changed func([]msg.Demand)) error
+}
