@@ -1,0 +1,110 @@
+# Tripline. `make help` lists the targets; V=1 shows the commands.
+SHELL := /bin/bash
+GO ?= go
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' "$(1)" "$(2)"
+else
+Q :=
+say = @:
+endif
+
+BIN     := bin/tripline
+OBJECT  := sensor/ebpf/tripline.bpf.o
+BPF_SRC := $(wildcard bpf/*.c bpf/include/*.h bpf/Makefile)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# One static binary: libbpf, libelf, zlib and zstd are linked in, names are
+# resolved by Go itself.
+TAGS    := netgo,osusergo
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATIC  := -linkmode external -extldflags "-static"
+ROOT    := $(shell [ "$$(id -u)" = 0 ] || echo "sudo -E env PATH=$$PATH")
+# What `make run` passes on: make run ARGS="--rules-dir ./rules/rego".
+ARGS    ?=
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install what building needs (Debian 12 or 13)
+	@scripts/deps build
+
+.PHONY: build
+build: deps ## build bin/tripline, one static binary
+	@$(MAKE) --no-print-directory $(BIN)
+
+.PHONY: $(BIN)
+$(BIN): $(OBJECT)
+	$(call say,GO,$@)
+	$(Q)CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS) $(STATIC)' -o $@ ./cmd/tripline
+
+$(OBJECT): $(BPF_SRC)
+	$(Q)$(MAKE) --no-print-directory -C bpf V=$(V)
+
+.PHONY: build-nosensor
+build-nosensor: ## build bin/tripline-nosensor without cgo, for machines that run no sensor
+	$(call say,GO,bin/tripline-nosensor)
+	$(Q)CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/tripline-nosensor ./cmd/tripline
+
+.PHONY: run
+run: build ## build and run the whole pipeline here (needs root)
+	@$(ROOT) $(BIN) run $(ARGS)
+
+.PHONY: test
+test: ## install what the tests need and run all of them (root and Docker tests run where they can)
+	@scripts/deps test
+	@$(MAKE) --no-print-directory $(BIN)
+	$(call say,TEST,./...)
+	$(Q)TRIPLINE_BIN=$(CURDIR)/$(BIN) $(GO) test -timeout 14m ./...
+
+.PHONY: test-e2e
+test-e2e: ## only the whole pipeline against the real kernel and a real Docker engine (needs root)
+	@scripts/deps test
+	@$(MAKE) --no-print-directory $(BIN)
+	$(call say,TEST,./test/e2e)
+	$(Q)TRIPLINE_BIN=$(CURDIR)/$(BIN) $(ROOT) $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
+
+# The packages where goroutines meet.
+RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg
+
+.PHONY: test-race
+test-race: $(OBJECT) ## the tests of what runs concurrently, under the race detector
+	$(call say,RACE,$(RACE))
+	$(Q)$(GO) test -race -timeout 14m $(RACE)
+
+.PHONY: bench
+bench: ## what a system call costs, and how many events per second the pipeline carries
+	@scripts/deps build
+	@$(MAKE) --no-print-directory $(BIN)
+	@$(ROOT) env TRIPLINE_BIN=$(CURDIR)/$(BIN) scripts/bench
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: lint
+lint: $(OBJECT) ## check style: Go by golangci-lint, C by clang-format
+	@scripts/deps lint
+	$(call say,LINT,Go)
+	$(Q)$(GO) run $(GOLANGCI) run ./...
+	$(call say,LINT,C)
+	$(Q)clang-format --dry-run --Werror bpf/*.c bpf/include/*.h
+
+PROTO_OPT := module=github.com/tripline/tripline
+MSG       := github.com/tripline/tripline/pkg/msg
+
+.PHONY: generate
+generate: ## make the generated Go anew (protobuf, catalogue)
+	@scripts/deps generate
+	$(call say,PROTO,pkg/msg/tripline.proto)
+	$(Q)mkdir -p bin/tools
+	$(Q)$(GO) build -o bin/tools/ google.golang.org/protobuf/cmd/protoc-gen-go github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
+	$(Q)PATH=$(CURDIR)/bin/tools:$$PATH protoc -I pkg/msg --go_out=. --go_opt=$(PROTO_OPT) --go-vtproto_out=. \
+	  --go-vtproto_opt=$(PROTO_OPT),features=marshal+unmarshal+unmarshal_unsafe+size+pool,pool=$(MSG).Batch,pool=$(MSG).Event tripline.proto
+	$(call say,GEN,catalogue)
+	$(Q)$(GO) generate ./pkg/msg/catalogue/...
+
+.PHONY: clean
+clean: ## remove what was built
+	$(Q)rm -rf bin $(OBJECT)
+	$(Q)$(MAKE) --no-print-directory -C bpf clean
