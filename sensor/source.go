@@ -11,7 +11,7 @@ type Source interface {
 	// Run makes batches until the context ends or there are no more, and then
 	// returns nil. It calls emit from one goroutine, in the order in which
 	// things happened, and hands the batch over: it does not touch it again.
-	// Emit does not block. The stage fills in host, boot id and sequence
+	// Emit does not block, but for [Patient] sources. The stage fills in host, boot id and sequence
 	// numbers; the source everything else.
 	Run(ctx context.Context, emit func(*msg.Batch)) error
 	// Want sets the events that anybody needs, by name, in place of those of
@@ -24,6 +24,14 @@ type Source interface {
 	// Drops counts what the source itself has lost so far, by catalogue id
 	// and cause.
 	Drops() []*msg.Drop
+}
+
+// Patient is implemented by a [Source] that can wait, such as a recording: its
+// emit blocks while the queue is full, so that nothing is dropped there.
+type Patient interface {
+	Source
+	// Patient says whether it wants to wait.
+	Patient() bool
 }
 
 // Publisher stores batches.
