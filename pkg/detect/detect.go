@@ -1,0 +1,60 @@
+package detect
+
+import "github.com/tripline/tripline/pkg/detect/protocol"
+
+// Signature is a rule written in Go.
+type Signature interface {
+	// GetMetadata says who the signature is.
+	GetMetadata() (SignatureMetadata, error)
+	// GetSelectedEvents says which events it wants to see.
+	GetSelectedEvents() ([]SignatureEventSelector, error)
+	// Init starts it afresh; it reports findings by calling cb.
+	Init(cb SignatureHandler) error
+	// Close ends what Init began.
+	Close()
+	// OnEvent receives the selected events in order. Its payload is a
+	// [github.com/tripline/tripline/pkg/detect/trace.Event].
+	OnEvent(event protocol.Event) error
+	// OnSignal receives what is not an event, see [SignalSourceComplete].
+	OnSignal(signal Signal) error
+}
+
+// SignatureMetadata says who a signature is.
+type SignatureMetadata struct {
+	ID          string
+	Version     string
+	Name        string
+	Description string
+	Tags        []string
+	// Properties may hold anything; "Severity" (0 to 4) and "MITRE ATT&CK"
+	// (text) have a meaning to the matcher.
+	Properties map[string]interface{}
+}
+
+// SignatureEventSelector chooses events.
+type SignatureEventSelector struct {
+	// Source is "tracee"; a selector without a source chooses nothing.
+	Source string
+	// Name is an event of the catalogue; "" or "*" is every event.
+	Name string
+	// Origin is "host", "container", or "" or "*" for both.
+	Origin string
+}
+
+// SignatureHandler takes a finding.
+type SignatureHandler func(found Finding)
+
+// Signal is what a signature is told besides events.
+type Signal interface{}
+
+// SignalSourceComplete says that the named source has no more events.
+type SignalSourceComplete string
+
+// Finding is what a signature found.
+type Finding struct {
+	Data map[string]interface{}
+	// Event is the event that led to the finding.
+	Event protocol.Event
+	// SigMetadata is the signature's metadata.
+	SigMetadata SignatureMetadata
+}

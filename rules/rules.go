@@ -1,0 +1,10 @@
+// Package rules embeds the rules that come with Tripline: one rule, one file,
+// its tests beside it, in a folder for each language.
+package rules
+
+import "embed"
+
+// Files holds the rule files, in the folders rego, expr and golang.
+//
+//go:embed golang
+var Files embed.FS
