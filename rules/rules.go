@@ -4,7 +4,7 @@ package rules
 
 import "embed"
 
-// Files holds the rule files, in the folders rego, expr and golang.
+// Files holds the rule files, in the folders golang and rego.
 //
-//go:embed golang
+//go:embed golang rego
 var Files embed.FS
