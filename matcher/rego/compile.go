@@ -9,7 +9,7 @@ import (
 )
 
 // compile makes a rule of a parsed file; nil when it cannot run.
-func (l *Language) compile(src source, m *ast.Module, lib library) (*signature, []matcher.Problem) {
+func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNames) (*signature, []matcher.Problem) {
 	c, err := l.compilerFor(lib, src.path, m)
 	if err != nil {
 		return nil, src.problems(err, l.denied)
@@ -50,6 +50,9 @@ func (l *Language) compile(src source, m *ast.Module, lib library) (*signature, 
 		if s.output, err = newQuery(c, m.Package.Path.Append(ast.StringTerm(output))); err != nil {
 			return nil, append(problems, src.problems(err, l.denied)...)
 		}
+	}
+	if l.cfg.Screen {
+		s.screen = l.newScreen(src.path, m, lib, match, !s.own, memos)
 	}
 	return s, problems
 }

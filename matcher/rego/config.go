@@ -17,11 +17,14 @@ type Config struct {
 	// functions, regular expressions above all, cannot be stopped while they
 	// go through one string, so this bounds what the time limit cannot.
 	MaxString int `yaml:"max_string"`
+	// Screen lets rules be ruled out by compiled closures before OPA is asked.
+	// Results are the same with and without it.
+	Screen bool `yaml:"screen"`
 }
 
 // DefaultConfig is what production uses.
 func DefaultConfig() Config {
-	return Config{TimeLimit: 50 * time.Millisecond, LoadLimit: time.Second, MaxString: 64 << 10}
+	return Config{TimeLimit: 50 * time.Millisecond, LoadLimit: time.Second, MaxString: 64 << 10, Screen: true}
 }
 
 // Validate says what is out of range.

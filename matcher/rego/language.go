@@ -43,24 +43,30 @@ func (l *Language) Load(files []matcher.File) (matcher.Program, []matcher.Proble
 	problems = append(problems, libProblems...)
 
 	p := &Program{cfg: l.cfg, log: l.log, packages: lib.packages()}
+	memos := memoNames{}
+	screened := 0
 	for _, f := range files {
 		if isLibrary(f.Path) || isTest(f.Path) {
 			continue
 		}
-		s, found := l.loadFile(f, lib)
+		s, found := l.loadFile(f, lib, memos)
 		problems = append(problems, found...)
 		if s == nil {
 			continue
 		}
+		if s.screen != nil {
+			screened++
+		}
 		p.signatures = append(p.signatures, s)
 		p.rules = append(p.rules, s.rule)
 	}
-	l.log.Debug("rules compiled", "rules", len(p.rules), "problems", len(problems))
+	p.memos = len(memos)
+	l.log.Debug("rules compiled", "rules", len(p.rules), "screened", screened, "problems", len(problems))
 	return p, problems
 }
 
 // loadFile makes the rule of one file, nil when there is none to run.
-func (l *Language) loadFile(f matcher.File, lib library) (*signature, []matcher.Problem) {
+func (l *Language) loadFile(f matcher.File, lib library, memos memoNames) (*signature, []matcher.Problem) {
 	src := newSource(f)
 	mods, err := parseAny(f)
 	if err != nil {
@@ -68,7 +74,7 @@ func (l *Language) loadFile(f matcher.File, lib library) (*signature, []matcher.
 	}
 	var first []matcher.Problem
 	for i, m := range mods {
-		s, problems := l.compile(src, m, lib)
+		s, problems := l.compile(src, m, lib, memos)
 		if s != nil {
 			sum := sha256.Sum256(f.Content)
 			s.rule.Hash = hex.EncodeToString(sum[:])

@@ -34,6 +34,17 @@ func (l library) packages() []ast.Ref {
 	return out
 }
 
+// ownsTraceeHelpers says whether data.tracee.helpers is ours alone.
+func (l library) ownsTraceeHelpers() bool {
+	n := 0
+	for _, m := range l.mods {
+		if m.Package.Path.HasPrefix(traceeHelpers()) {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // ownLibrary is what comes with Tripline.
 func ownLibrary() library {
 	lib := library{mods: map[string]*ast.Module{}}

@@ -16,6 +16,8 @@ type Program struct {
 	signatures []*signature
 	// packages are the library's: what they return for an event is shared.
 	packages []ast.Ref
+	// memos is how many results the screens of an event remember.
+	memos int
 }
 
 // Rules lists the rules in the order of their files.
@@ -35,6 +37,8 @@ type signature struct {
 	// own is true when the rule's package holds or is part of a library
 	// package, so that what its helpers return is its own.
 	own bool
+	// screen is nil when every event has to be put to OPA.
+	screen *screen
 }
 
 // query is a question prepared for a compiler.

@@ -25,10 +25,11 @@ type worker struct {
 	queries []ruleQueries
 	doc     *document
 	// serial is of the event that doc and shared are about.
-	serial uint64
-	began  bool
-	shared topdown.VirtualCache
-	limit  limit
+	serial  uint64
+	began   bool
+	shared  topdown.VirtualCache
+	limit   limit
+	machine *machine
 }
 
 // ruleQueries are the questions of one rule; output is nil where it has none.
@@ -43,6 +44,7 @@ func newWorker(p *Program) (*worker, error) {
 	values := cache.NewInterQueryValueCache(context.Background(),
 		&cache.Config{InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &patterns}})
 	w := &worker{p: p, doc: newDocument(p.cfg.MaxString), limit: limit{after: p.cfg.TimeLimit}}
+	w.machine = newMachine(w.doc, p.memos, values)
 	prepare := func(s *signature, q *query) *topdown.Query {
 		if q == nil {
 			return nil
@@ -78,7 +80,11 @@ func (w *worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 	if !w.began || w.serial != ev.Serial {
 		w.began, w.serial = true, ev.Serial
 		w.doc.reset(ev)
+		w.machine.begin(ev)
 		w.shared = nil
+	}
+	if s := w.p.signatures[i].screen; s != nil && w.machine.dismiss(s) {
+		return nil
 	}
 	return w.ask(i, found)
 }
