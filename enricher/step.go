@@ -31,7 +31,16 @@ type Step interface {
 	// batches of the past that only rebuild what the step remembers: nothing
 	// is published for them, so nothing expensive should be done either.
 	// Whatever the step keeps of the batch it clones: see [msg.Unmarshal].
+	//
+	// Containers that a step puts into a batch are shared among batches: they
+	// are replaced, never changed.
 	Enrich(ctx context.Context, b *msg.Batch, replayed bool)
+}
+
+// Starter is implemented by steps that look around on the host once, after the
+// past was replayed and before the first batch of the present.
+type Starter interface {
+	Start(ctx context.Context) error
 }
 
 // Background is implemented by steps with something to run beside the batches
@@ -49,4 +58,10 @@ type Waiter interface {
 	Pending(p *msg.Process) bool
 	// Late completes the process's container of a batch that was held.
 	Late(b *msg.Batch)
+}
+
+// Reporter is implemented by steps that have something to say in the stage's
+// heartbeat. It is called from any goroutine.
+type Reporter interface {
+	Health() (counters map[string]uint64, detail map[string]any)
 }
