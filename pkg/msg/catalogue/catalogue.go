@@ -1,76 +1,7 @@
-// Package catalogue names the events that Tripline knows, with their
-// arguments, types and the names of their flags.
-//
-// Ids are part of the contract: a system call's id is its x86-64 number, the
-// calls of other architectures that x86-64 lacks follow from 600, everything
-// that is not a system call starts at 1000.
 package catalogue
-
-import "iter"
 
 // ID is the stable number of an event.
 type ID uint32
-
-// Kind says what an argument's word in msg.Event.Args means.
-type Kind uint8
-
-const (
-	// Int is a signed number, Uint an unsigned one (two's complement in the word).
-	Int Kind = iota
-	Uint
-	// Pointer is an address in the process.
-	Pointer
-	// FD is a file descriptor, also AT_FDCWD.
-	FD
-	// Flags is a set of named bits, Enum one of several named numbers; Param.Values names them.
-	Flags
-	Enum
-	// Mode is a file mode; PID a process id in the caller's namespace; Signal a signal number.
-	Mode
-	PID
-	Signal
-	// UID and GID are user and group ids; Device is a kernel device number.
-	UID
-	GID
-	Device
-	// Bool is 0 or 1.
-	Bool
-	// String and Path index Batch.strings.
-	String
-	Path
-	// Bytes indexes Batch.blobs.
-	Bytes
-	// Strings indexes Batch.lists (argv, envp).
-	Strings
-	// SockAddr indexes Batch.addresses.
-	SockAddr
-	// Cred indexes Batch.credentials.
-	Cred
-)
-
-// Class groups events by what it takes to get them and how precious they are.
-type Class uint8
-
-const (
-	// Syscall events come from the generic system call programs.
-	Syscall Class = iota
-	// Lifecycle events (fork, exec, exit, cgroups, containers) are always on.
-	Lifecycle
-	// Security events are kernel-side truths derived by programs of their own.
-	Security
-	// Network events are facts about sockets and packets.
-	Network
-)
-
-// Param is one argument of an event.
-type Param struct {
-	Name string
-	// Type is the C type as the kernel's tracepoint formats spell it.
-	Type string
-	Kind Kind
-	// Values names flags and enumerated numbers; nil for other kinds.
-	Values *Values
-}
 
 // Event describes one event.
 type Event struct {
@@ -78,12 +9,34 @@ type Event struct {
 	Name   string
 	Class  Class
 	Params []Param
+	// Ret says what the result of a system call is when it did not fail: FD,
+	// PID, UID, GID, Pointer, Mode, or Int for 0 or a count. A result from -4095
+	// to -1 is an error, see [Errno].
+	Ret Kind
 	// Sets are the groups a user can ask for at once ("syscalls", "fs", "proc").
 	Sets []string
 	// NrX86, NrI386 and NrArm64 are system call numbers, -1 where there is none.
+	// The i386 number is that of the call with the same arguments, so NrI386 of
+	// getuid is i386's getuid32, and i386's own getuid is the event getuid16.
 	NrX86, NrI386, NrArm64 int
+	// NrX32 is the number of an x32 program without the bit that marks it; it
+	// differs from NrX86 for the calls from 512 on. -1 where there is none.
+	NrX32 int
+	// Split32 has bit i set when argument i comes in two registers in an i386
+	// call, low half first, which moves the arguments after it by one.
+	Split32 uint64
 	// Doc is one line for people.
 	Doc string
+}
+
+// Param is one argument of an event.
+type Param struct {
+	Name string
+	// Type is the C type, for people and for formats that carry it.
+	Type string
+	Kind Kind
+	// Values names flags, enumerated numbers and signals; nil for other kinds.
+	Values *Values
 }
 
 // Param returns the position of the named argument, or -1.
@@ -96,31 +49,12 @@ func (e *Event) Param(name string) int {
 	return -1
 }
 
-// Lookup finds an event by name.
-func Lookup(name string) (*Event, bool) {
-	e, ok := byName()[name]
-	return e, ok
-}
-
-// ByID returns the event with this id, or nil.
-func ByID(id ID) *Event {
-	t := byID()
-	if int(id) < len(t) {
-		return t[id]
-	}
-	return nil
-}
-
-// MaxID bounds the ids: tables indexed by id have this size.
-func MaxID() ID { return ID(len(byID())) }
-
-// All yields every event in order of id.
-func All() iter.Seq[*Event] {
-	return func(yield func(*Event) bool) {
-		for _, e := range byID() {
-			if e != nil && !yield(e) {
-				return
-			}
+// InSet says whether the event belongs to the named set.
+func (e *Event) InSet(set string) bool {
+	for _, s := range e.Sets {
+		if s == set {
+			return true
 		}
 	}
+	return false
 }
