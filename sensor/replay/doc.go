@@ -5,8 +5,8 @@
 //
 // A recording begins with eight bytes, "TLREC", a zero byte, the version of
 // the format (1) and a line end. After it come records: four bytes with the
-// length of a frame, little endian, and the frame as [msg.Marshal] makes it,
-// compressed. A recording that was cut off in the middle of a record, because
+// length of a frame, four with its CRC-32C, both little endian, and the frame
+// as [msg.Marshal] makes it, compressed. A recording that was cut off in the middle of a record, because
 // the recorder was killed, is read up to there.
 //
 // # What is replayed

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/tripline/tripline/pkg/msg"
@@ -15,6 +16,12 @@ const magic = "TLREC\x00\x01\n"
 
 // versionAt is where the version stands in magic.
 const versionAt = 6
+
+// recordHeader is the length of what stands before each frame, in bytes.
+const recordHeader = 8
+
+// castagnoli is the table of CRC-32C; the package keeps one for all.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // maxFrame bounds what a record may claim to hold, in bytes: more than any
 // frame that this program writes.
@@ -48,9 +55,10 @@ func (w *Writer) Write(b *msg.Batch) error {
 		return err
 	}
 	w.frame = frame
-	var length [4]byte
-	binary.LittleEndian.PutUint32(length[:], uint32(len(frame)))
-	if _, err := w.w.Write(length[:]); err != nil {
+	var head [recordHeader]byte
+	binary.LittleEndian.PutUint32(head[:], uint32(len(frame)))
+	binary.LittleEndian.PutUint32(head[4:], crc32.Checksum(frame, castagnoli()))
+	if _, err := w.w.Write(head[:]); err != nil {
 		return err
 	}
 	_, err = w.w.Write(frame)
@@ -89,11 +97,11 @@ func NewReader(r io.Reader) (*Reader, error) {
 // last record is incomplete, otherwise errors that match [ErrFormat] and say
 // at which byte of the file.
 func (r *Reader) Read() (*msg.Batch, error) {
-	var length [4]byte
-	if _, err := io.ReadFull(r.r, length[:]); err != nil {
+	var head [recordHeader]byte
+	if _, err := io.ReadFull(r.r, head[:]); err != nil {
 		return nil, truncated(err)
 	}
-	n := binary.LittleEndian.Uint32(length[:])
+	n := binary.LittleEndian.Uint32(head[:])
 	if n > maxFrame {
 		return nil, fmt.Errorf("%w: record of %d bytes at byte %d", ErrFormat, n, r.offset)
 	}
@@ -104,11 +112,14 @@ func (r *Reader) Read() (*msg.Batch, error) {
 		}
 		return nil, truncated(err)
 	}
+	if crc32.Checksum(frame, castagnoli()) != binary.LittleEndian.Uint32(head[4:]) {
+		return nil, fmt.Errorf("%w: record at byte %d is damaged", ErrFormat, r.offset)
+	}
 	b := &msg.Batch{}
 	if err := msg.Unmarshal(frame, b); err != nil {
 		return nil, fmt.Errorf("%w: record at byte %d: %w", ErrFormat, r.offset, err)
 	}
-	r.offset += int64(len(length)) + int64(n)
+	r.offset += recordHeader + int64(n)
 	return b, nil
 }
 
