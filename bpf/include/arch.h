@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Layer 1: how an architecture makes system calls. The registers are read
+ * directly, which the verifier allows for the arguments of tp_btf programs.
+ */
+#ifndef TRIPLINE_ARCH_H
+#define TRIPLINE_ARCH_H
+
+#include "kernel.h"
+#include "record.h"
+#include <bpf/bpf_helpers.h>
+
+#if defined(__TARGET_ARCH_x86)
+
+#define X32_BIT	  0x40000000u
+#define TS_COMPAT 2
+
+/* The number as the caller gave it; at exit it is still in orig_ax. */
+static __always_inline u32 call_number(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+
+/* A call by int 0x80 (or a 32-bit sysenter), with i386 numbers and registers. */
+static __always_inline bool call_is_compat(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+static __always_inline void call_args(struct pt_regs *regs, u64 *args)
+{
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+static __always_inline void call_args_compat(struct pt_regs *regs, u64 *args)
+{
+	args[0] = (u32)regs->bx;
+	args[1] = (u32)regs->cx;
+	args[2] = (u32)regs->dx;
+	args[3] = (u32)regs->si;
+	args[4] = (u32)regs->di;
+	args[5] = (u32)regs->bp;
+}
+
+#else /* arm64 */
+
+#define X32_BIT	  0
+#define TIF_32BIT 22
+
+static __always_inline u32 call_number(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+
+static __always_inline bool call_is_compat(struct task_struct *task)
+{
+	return task->thread_info.flags & (1ul << TIF_32BIT);
+}
+
+/* The result replaces the first argument, which is kept in orig_x0. */
+static __always_inline void call_args(struct pt_regs *regs, u64 *args)
+{
+	args[0] = regs->orig_x0;
+	args[1] = regs->regs[1];
+	args[2] = regs->regs[2];
+	args[3] = regs->regs[3];
+	args[4] = regs->regs[4];
+	args[5] = regs->regs[5];
+}
+
+static __always_inline void call_args_compat(struct pt_regs *regs, u64 *args)
+{
+	args[0] = (u32)regs->orig_x0;
+	args[1] = (u32)regs->regs[1];
+	args[2] = (u32)regs->regs[2];
+	args[3] = (u32)regs->regs[3];
+	args[4] = (u32)regs->regs[4];
+	args[5] = (u32)regs->regs[5];
+}
+
+#endif
+
+#endif

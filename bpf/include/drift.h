@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Layer 1: what differs between kernel versions, and nowhere else.
+ *
+ * A type with three underscores and a suffix is the same kernel type as seen
+ * by another version; the loader drops the branch whose field does not exist.
+ */
+#ifndef TRIPLINE_DRIFT_H
+#define TRIPLINE_DRIFT_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+/* Until 6.5: plain structures. */
+struct inode___plain {
+	struct timespec64 i_ctime, i_mtime;
+};
+/* 6.6: ctime behind accessors (13bc24457850). */
+struct inode___accessor {
+	struct timespec64 __i_ctime;
+};
+/* 6.7 to 6.10: mtime too (12cd44023651). */
+struct inode___accessors {
+	struct timespec64 __i_mtime;
+};
+/* From 6.11: seconds and nanoseconds apart (3aa63a569c64). */
+struct inode___split {
+	s64 i_ctime_sec, i_mtime_sec;
+	u32 i_ctime_nsec, i_mtime_nsec;
+};
+
+#pragma clang attribute pop
+
+#define NS_PER_SECOND 1000000000ll
+/* Since 6.13 the top bit of the ctime's nanoseconds says that it was looked at. */
+#define CTIME_QUERIED 0x80000000u
+
+static __always_inline s64 inode_ctime(struct inode *inode)
+{
+	struct inode___split *split = (void *)inode;
+	struct inode___accessor *accessor = (void *)inode;
+	struct inode___plain *plain = (void *)inode;
+
+	if (bpf_core_field_exists(split->i_ctime_sec))
+		return BPF_CORE_READ(split, i_ctime_sec) * NS_PER_SECOND +
+		       (BPF_CORE_READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
+	if (bpf_core_field_exists(accessor->__i_ctime))
+		return BPF_CORE_READ(accessor, __i_ctime.tv_sec) * NS_PER_SECOND +
+		       BPF_CORE_READ(accessor, __i_ctime.tv_nsec);
+	return BPF_CORE_READ(plain, i_ctime.tv_sec) * NS_PER_SECOND +
+	       BPF_CORE_READ(plain, i_ctime.tv_nsec);
+}
+
+static __always_inline s64 inode_mtime(struct inode *inode)
+{
+	struct inode___split *split = (void *)inode;
+	struct inode___accessors *accessors = (void *)inode;
+	struct inode___plain *plain = (void *)inode;
+
+	if (bpf_core_field_exists(split->i_mtime_sec))
+		return BPF_CORE_READ(split, i_mtime_sec) * NS_PER_SECOND +
+		       BPF_CORE_READ(split, i_mtime_nsec);
+	if (bpf_core_field_exists(accessors->__i_mtime))
+		return BPF_CORE_READ(accessors, __i_mtime.tv_sec) * NS_PER_SECOND +
+		       BPF_CORE_READ(accessors, __i_mtime.tv_nsec);
+	return BPF_CORE_READ(plain, i_mtime.tv_sec) * NS_PER_SECOND +
+	       BPF_CORE_READ(plain, i_mtime.tv_nsec);
+}
+
+/*
+ * Capabilities: two words of 32 bits until 6.2, one of 64 since (f122a08b197d).
+ * The bytes are the same, so they are read as bytes.
+ */
+static __always_inline u64 capabilities(const kernel_cap_t *set)
+{
+	u64 bits = 0;
+
+	bpf_core_read(&bits, sizeof(bits), set);
+	return bits;
+}
+
+/*
+ * An overlay's inode lies in struct ovl_inode, with the dentry in the upper
+ * directory right behind it (4.13 to 6.18). Overlay is often a module, whose
+ * types are not in the kernel's BTF, so the offset is struct inode's size.
+ */
+static __always_inline bool overlay_upper(struct inode *inode)
+{
+	struct dentry *upper = 0;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper),
+			      (void *)inode + bpf_core_type_size(struct inode));
+	return upper && BPF_CORE_READ(upper, d_inode);
+}
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Layer 3: the path of a file as the kernel knows it, from its dentry up to
+ * the root of the mount namespace. No user memory is involved.
+ */
+#ifndef TRIPLINE_PATH_H
+#define TRIPLINE_PATH_H
+
+#include "drift.h"
+#include "parts.h"
+
+enum {
+	PATH_END = 4096,
+	PATH_COMPONENTS = 64,
+};
+
+/* The path is built backwards, so that it ends at PATH_END. */
+struct path_buffer {
+	u32 start;
+	u32 whole; /* reached the root */
+	u8 text[PATH_END + 256];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct path_buffer);
+} path_buffers SEC(".maps");
+
+/*
+ * Puts one name in front. The position lives in map memory: kept in a
+ * register, the verifier would follow each of its values through every turn.
+ */
+static __always_inline bool path_prepend(struct path_buffer *b, struct dentry *dentry, bool slash)
+{
+	u32 length = BPF_CORE_READ(dentry, d_name.len) & 255;
+	const u8 *name = BPF_CORE_READ(dentry, d_name.name);
+	u32 start = b->start - length - slash;
+
+	opaque(start);
+	if (start >= PATH_END)
+		return false;
+	if (bpf_probe_read_kernel(b->text + start + slash, length, name))
+		return false;
+	if (slash)
+		b->text[start] = '/';
+	b->start = start;
+	return true;
+}
+
+static __always_inline void path_walk(struct path_buffer *b, struct dentry *dentry,
+				      struct vfsmount *vfsmount)
+{
+	struct mount *mount = container_of(vfsmount, struct mount, mnt);
+	struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
+
+	b->start = PATH_END;
+	b->whole = 0;
+	for (int i = 0; i < PATH_COMPONENTS; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+
+		if (dentry == root || dentry == parent) {
+			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+			if (!above || above == mount || dentry != root) {
+				b->whole = 1;
+				break;
+			}
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = above;
+			root = BPF_CORE_READ(mount, mnt.mnt_root);
+			continue;
+		}
+		if (!path_prepend(b, dentry, true))
+			return;
+		dentry = parent;
+	}
+	/* A memfd, a pipe or a socket has a name but no place. */
+	if (b->start == PATH_END)
+		path_prepend(b, dentry, false);
+}
+
+static __always_inline bool part_path(struct scratch *s, u16 id, struct path *path)
+{
+	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	struct tl_part *part = part_next(s);
+	struct path_buffer *b;
+	u32 zero = 0, start, n;
+
+	b = bpf_map_lookup_elem(&path_buffers, &zero);
+	if (!part || !b || !dentry)
+		return false;
+	path_walk(b, dentry, BPF_CORE_READ(path, mnt));
+	start = b->start;
+	opaque(start);
+	if (start >= PATH_END)
+		return false;
+	n = PATH_END - start;
+	opaque(n);
+	if (n > TL_STRING_MAX || bpf_probe_read_kernel(part + 1, n, b->text + start))
+		return false;
+	part_end(s, part, id, n, !b->whole);
+	return true;
+}
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The layout of what passes between the programs and sensor/ebpf: records in
+ * the rings and tables in shared memory. This is the only definition of it:
+ * the programs include it, and so does Go, through cgo.
+ *
+ * Every structure is free of padding and its size is a multiple of eight.
+ */
+#ifndef TRIPLINE_RECORD_H
+#define TRIPLINE_RECORD_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+enum {
+	TL_COMM = 16,
+	TL_ARGS = 6,
+
+	/* Raw system call numbers that can be named, x32's own included. */
+	TL_CALLS = 1024,
+	/* Catalogue ids, and the ids of what is not a system call. */
+	TL_EVENTS = 2048,
+	TL_FIRST_EVENT = 1000,
+
+	/* The longest path or string, list of strings and buffer that is carried. */
+	TL_STRING_MAX = 4096,
+	TL_LIST_MAX = 4096,
+	TL_LIST_ITEMS = 96,
+	TL_BYTES_MAX = 1024,
+	TL_ADDRESS_MAX = 128,
+};
+
+enum tl_kind {
+	TL_SYSCALL = 1,
+	TL_FORK,
+	TL_EXEC,
+	TL_EXIT,
+	TL_TASK, /* a process that existed before, from the iterator */
+	TL_CGROUP,
+};
+
+/* Flags of a record; the numbers are msg.EventFlag's. */
+enum tl_flag {
+	TL_FLAG_COMPAT = 1,
+	TL_FLAG_X32 = 2,
+	TL_FLAG_TRUNCATED = 4,
+};
+
+/* What the variable parts after a record are. The first six are arguments. */
+enum tl_part_id {
+	TL_PART_ARG0 = 0,
+	TL_PART_EXE = 16,
+	TL_PART_CWD,
+	TL_PART_ARGV,
+	TL_PART_ENV,
+	TL_PART_FILENAME,
+	TL_PART_INTERP,
+	TL_PART_PATH,
+	TL_PART_COMM,
+};
+
+/* One variable part; its data follow, filled up to a multiple of eight. */
+struct tl_part {
+	__u16 id;
+	__u16 size;
+	__u32 omitted; /* bytes or items that did not fit */
+};
+
+/* What every record begins with. */
+struct tl_head {
+	__u16 kind;
+	__u16 flags;
+	__u32 event; /* catalogue id */
+	__u64 time; /* ns since boot */
+	__u64 start_time; /* of the thread group's leader, ns since boot */
+	__u64 cgroup_id;
+	__u64 cgroup_v1_id;
+	__u32 pid;
+	__u32 tid;
+	__u32 ns_pid;
+	__u32 ns_tid;
+	__u32 cpu;
+	__u32 ppid;
+	char comm[TL_COMM];
+};
+
+struct tl_syscall {
+	struct tl_head head;
+	__s64 ret;
+	__u64 args[TL_ARGS];
+	/* Parts follow. */
+};
+
+enum tl_exe_flag {
+	TL_EXE_UPPER = 1,
+	TL_EXE_LOWER = 2,
+	TL_EXE_MEMFD = 4,
+	TL_EXE_READONLY = 8, /* the file system is mounted read-only */
+};
+
+enum tl_process_flag {
+	TL_PROCESS_KTHREAD = 1,
+	TL_PROCESS_FROM_KERNEL = 2, /* started by a kernel thread (a helper of the kernel's) */
+};
+
+/* All that the kernel knows of a process. */
+struct tl_process {
+	__u64 start_time;
+	__u64 parent_start_time;
+	__u64 cgroup_id;
+	__u64 cgroup_v1_id;
+	__u64 cap_inheritable;
+	__u64 cap_permitted;
+	__u64 cap_effective;
+	__u64 cap_bounding;
+	__u64 cap_ambient;
+	__u64 exe_inode;
+	__s64 exe_ctime;
+	__s64 exe_mtime;
+	__u32 pid;
+	__u32 ppid;
+	__u32 ns_pid;
+	__u32 ns_ppid;
+	__u32 sid;
+	__u32 pgid;
+	__u32 ns_sid;
+	__u32 ns_pgid;
+	__u32 uid;
+	__u32 gid;
+	__u32 suid;
+	__u32 sgid;
+	__u32 euid;
+	__u32 egid;
+	__u32 fsuid;
+	__u32 fsgid;
+	__u32 securebits;
+	__u32 login_uid;
+	__u32 audit_session;
+	__u32 tty;
+	__u32 ns_mnt;
+	__u32 ns_pidns;
+	__u32 ns_net;
+	__u32 ns_user;
+	__u32 ns_uts;
+	__u32 ns_ipc;
+	__u32 ns_cgroup;
+	__u32 ns_time;
+	__u32 exe_device;
+	__u32 exe_mode;
+	__u32 exe_uid;
+	__u32 exe_gid;
+	__u32 exe_nlink;
+	__u32 exe_flags;
+	__u32 stdin_mode;
+	__u32 flags;
+	char comm[TL_COMM];
+};
+
+/* Fork, exec, exit and existing processes. */
+struct tl_task_event {
+	struct tl_head head;
+	/* Fork: child tid and its ns tid. Exit: exit code, whole group. */
+	__s64 args[2];
+	/* Fork: of the child, otherwise of the process itself. */
+	struct tl_process process;
+	/* Parts follow. */
+};
+
+struct tl_cgroup_event {
+	struct tl_head head;
+	__u64 id;
+	__u32 hierarchy;
+	__u32 pid; /* attached */
+	/* Parts follow. */
+};
+
+/*
+ * How one system call is recorded; indexed by catalogue id. Written by the
+ * loader before anything is attached, except for the filter.
+ */
+enum tl_arg_kind {
+	TL_ARG_SCALAR,
+	TL_ARG_STRING,
+	TL_ARG_BYTES,
+	TL_ARG_STRINGS,
+	TL_ARG_ADDRESS,
+};
+
+enum tl_arg_flag {
+	TL_ARG_LENGTH_POINTER = 1, /* the length argument points to the length */
+	TL_ARG_OUTPUT = 2, /* written by the kernel: only there if the call succeeded */
+	TL_ARG_BOUND_BY_RETURN = 4, /* the return value is how many bytes are there */
+};
+
+struct tl_arg {
+	__u8 kind;
+	__u8 flags;
+	__u8 length; /* 1 + the position of the argument with the length, 0 for none */
+	__u8 pad;
+};
+
+enum tl_call_flag {
+	TL_CALL_VARIABLE = 1, /* has arguments that are not scalars */
+	TL_CALL_SAVE = 2, /* the arguments are gone at exit: taken at entry */
+	TL_CALL_ENTRY = 4, /* does not come back: recorded at entry */
+};
+
+struct tl_call {
+	struct tl_arg args[TL_ARGS];
+	__u32 flags;
+	/* Bit i: in a 32-bit call argument i comes in two registers, low half first. */
+	__u32 split;
+	__u32 pad;
+	__u32 filter; /* 1 + the position of the argument that filter_mask tests, 0 for none */
+	/* Bit v lets value v through; bit 63 stands for all values from 63 on. */
+	__u64 filter_mask;
+};
+
+/* Who wants a raw system call number; indexed by that number. */
+enum tl_gate {
+	TL_GATE_NATIVE = 1,
+	TL_GATE_COMPAT = 2,
+	TL_GATE_X32 = 4,
+};
+
+/* Everything that sensor/ebpf changes or reads while the programs run. */
+struct tl_shared {
+	__u8 gate[TL_CALLS]; /* enum tl_gate, by raw number */
+	__u8 entry[TL_CALLS]; /* the same, for calls that need the program at entry */
+	__u8 events[TL_EVENTS - TL_FIRST_EVENT]; /* 1: let through; index id - TL_FIRST_EVENT */
+	__u16 native[TL_CALLS]; /* raw number to catalogue id */
+	__u16 compat[TL_CALLS];
+	struct tl_call calls[TL_CALLS]; /* by catalogue id */
+	__u64 drops[TL_EVENTS]; /* by catalogue id */
+	__u32 self; /* the sensor's own process in the first pid namespace */
+	__u32 bytes_max; /* how much of a buffer is carried, at most TL_BYTES_MAX */
+};
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Every system call, by tables: which numbers are wanted (shared.gate), what
+ * each is called (shared.native, shared.compat) and what its arguments point
+ * to (shared.calls). A call that nobody wants costs one load and a branch.
+ *
+ * Calls are recorded at exit, where the result is known, the registers still
+ * hold the arguments and the memory they point to has been faulted in. Where
+ * that is not so (execve replaces the memory, exit does not come back) the
+ * arguments are taken at entry.
+ */
+#include "include/arch.h"
+#include "include/task.h"
+#include <bpf/bpf_tracing.h>
+
+/* What a raw number means to the caller. */
+struct call_id {
+	u16 event;
+	u16 flags;
+};
+
+/* Resolves a gated number; says whether this very call is wanted. */
+static __always_inline bool call_resolve(struct pt_regs *regs, struct task_struct *task, u8 gate,
+					 struct call_id *id)
+{
+	u32 raw = call_number(regs);
+	u32 nr = raw & ~X32_BIT & (TL_CALLS - 1);
+
+	if (call_is_compat(task)) {
+		id->event = shared.compat[nr];
+		id->flags = TL_FLAG_COMPAT;
+		return gate & TL_GATE_COMPAT;
+	}
+	if (raw & X32_BIT) {
+		/* x32 has numbers of its own from 512 on. */
+		id->event = nr < 512 ? shared.native[nr] : shared.compat[nr];
+		id->flags = TL_FLAG_X32;
+		return gate & TL_GATE_X32;
+	}
+	id->event = shared.native[nr];
+	id->flags = 0;
+	return gate & TL_GATE_NATIVE;
+}
+
+/*
+ * Puts arguments together that a 32-bit call passes in two registers each.
+ * Unrolled: 5.10 does not allow reading the stack at a variable offset.
+ */
+static __always_inline void call_join(u64 *args, u32 split)
+{
+#pragma unroll
+	for (int i = 0; i < TL_ARGS - 1; i++) {
+		if (!(split >> i & 1))
+			continue;
+		args[i] |= args[i + 1] << 32;
+#pragma unroll
+		for (int j = i + 1; j < TL_ARGS - 1; j++)
+			args[j] = args[j + 1];
+		args[TL_ARGS - 1] = 0;
+	}
+}
+
+static __always_inline void call_args_any(struct pt_regs *regs, u16 flags,
+					  const struct tl_call *call, u64 *args)
+{
+	if (!(flags & TL_FLAG_COMPAT)) {
+		call_args(regs, args);
+		return;
+	}
+	call_args_compat(regs, args);
+	if (call->split)
+		call_join(args, call->split);
+}
+
+static __always_inline bool call_filtered(const struct tl_call *call, const u64 *args)
+{
+	u32 position = call->filter;
+	u64 value = 0;
+
+	if (!position)
+		return false;
+#pragma unroll
+	for (int i = 0; i < TL_ARGS; i++)
+		if (position == i + 1)
+			value = args[i];
+	if (value > 63)
+		value = 63;
+	return !(call->filter_mask >> value & 1);
+}
+
+/* How many bytes a buffer holds. */
+static __always_inline u64 argument_length(const struct tl_syscall *r, const struct tl_arg *arg)
+{
+	u64 length;
+	u32 position = arg->length;
+
+	if (arg->flags & TL_ARG_BOUND_BY_RETURN && r->ret >= 0)
+		return r->ret;
+	if (!position || position > TL_ARGS)
+		return 0;
+	length = r->args[position - 1];
+	if (arg->flags & TL_ARG_LENGTH_POINTER) {
+		u32 value = 0;
+
+		bpf_probe_read_user(&value, sizeof(value), (void *)length);
+		length = value;
+	}
+	return length;
+}
+
+/* Appends what the arguments point to. */
+static __always_inline void call_parts(struct scratch *s, const struct tl_call *call)
+{
+	struct tl_syscall *r = (void *)s->data;
+	u32 width = r->head.flags & (TL_FLAG_COMPAT | TL_FLAG_X32) ? 4 : 8;
+
+	for (int i = 0; i < TL_ARGS; i++) {
+		const struct tl_arg *arg = &call->args[i];
+		const void *from = (void *)r->args[i];
+		u64 length;
+		u32 max;
+
+		if (arg->flags & TL_ARG_OUTPUT && r->ret < 0)
+			continue;
+		switch (arg->kind) {
+		case TL_ARG_STRING:
+			part_string(s, i, from, true);
+			break;
+		case TL_ARG_STRINGS:
+			part_strings(s, i, from, width);
+			break;
+		case TL_ARG_ADDRESS:
+			length = argument_length(r, arg);
+			if (length > TL_ADDRESS_MAX)
+				length = TL_ADDRESS_MAX;
+			if (length)
+				part_memory(s, i, from, length, TL_ADDRESS_MAX);
+			break;
+		case TL_ARG_BYTES:
+			length = argument_length(r, arg);
+			max = shared.bytes_max;
+			part_bytes(s, i, from, length, max);
+			break;
+		}
+	}
+}
+
+/* A call with scalars only goes into the ring without a detour. */
+static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_struct *task,
+					      long ret, struct call_id id,
+					      const struct tl_call *call)
+{
+	struct tl_syscall *r;
+	u64 args[TL_ARGS];
+
+	call_args_any(regs, id.flags, call, args);
+	if (call_filtered(call, args))
+		return;
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		count_drop(id.event);
+		return;
+	}
+	head_fill(&r->head, task, TL_SYSCALL, id.event);
+	r->head.flags = id.flags;
+	r->ret = ret;
+	__builtin_memcpy(r->args, args, sizeof(args));
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+/* Builds a record with its parts in the scratch memory; null if it is not wanted. */
+static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct task_struct *task,
+						    long ret, struct call_id id,
+						    const struct tl_call *call)
+{
+	struct scratch *s = scratch_get(SCRATCH_CALL);
+	struct tl_syscall *r;
+	u64 args[TL_ARGS];
+
+	if (!s)
+		return 0;
+	r = (void *)s->data;
+	call_args_any(regs, id.flags, call, args);
+	if (call_filtered(call, args))
+		return 0;
+	head_fill(&r->head, task, TL_SYSCALL, id.event);
+	r->head.flags = id.flags;
+	r->ret = ret;
+	__builtin_memcpy(r->args, args, sizeof(args));
+	s->used = sizeof(*r);
+	call_parts(s, call);
+	return s;
+}
+
+static __always_inline void call_output(u32 event, void *data, u32 used, u32 max)
+{
+	opaque(used);
+	if (used > max)
+		return;
+	if (bpf_ringbuf_output(&events, data, used, BPF_RB_NO_WAKEUP))
+		count_drop(event);
+}
+
+/* Sends what was kept at entry; false if there is nothing. */
+static __always_inline bool call_emit_saved(struct task_struct *task, long ret, struct call_id id)
+{
+	u64 key = (u64)task;
+	struct saved *kept = bpf_map_lookup_elem(&saved, &key);
+	struct tl_syscall *r;
+	u16 flags;
+
+	if (!kept)
+		return false;
+	r = (void *)kept->data;
+	flags = r->head.flags;
+	/* The program that the call started has another name and perhaps another tid. */
+	head_fill(&r->head, task, TL_SYSCALL, id.event);
+	r->head.flags = flags;
+	r->ret = ret;
+	call_output(id.event, kept->data, kept->used, SAVED_SIZE);
+	bpf_map_delete_elem(&saved, &key);
+	return true;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+{
+	u32 nr = call_number(regs) & ~X32_BIT;
+	struct task_struct *task;
+	const struct tl_call *call;
+	struct scratch *s;
+	struct call_id id;
+	u8 gate;
+
+	opaque(nr);
+	if (nr >= TL_CALLS)
+		return 0;
+	gate = shared.gate[nr];
+	if (!gate)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (!call_resolve(regs, task, gate, &id) || is_self())
+		return 0;
+	call = &shared.calls[id.event & (TL_CALLS - 1)];
+	if (call->flags & TL_CALL_ENTRY)
+		return 0;
+	if (!(call->flags & TL_CALL_VARIABLE)) {
+		call_emit_scalars(regs, task, ret, id, call);
+		return 0;
+	}
+	if (call->flags & TL_CALL_SAVE) {
+		if (ret >= 0) {
+			call_emit_saved(task, ret, id);
+			return 0;
+		}
+		/* It failed, so the memory is still there, and now all of it is resident. */
+		u64 key = (u64)task;
+
+		bpf_map_delete_elem(&saved, &key);
+	}
+	s = call_collect(regs, task, ret, id, call);
+	if (s)
+		call_output(id.event, s->data, s->used, RECORD_SIZE);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs *regs)
+{
+	u32 nr = call_number(regs) & ~X32_BIT;
+	struct task_struct *task;
+	const struct tl_call *call;
+	struct scratch *s;
+	struct call_id id;
+	u64 key;
+	u8 gate;
+
+	opaque(nr);
+	if (nr >= TL_CALLS)
+		return 0;
+	gate = shared.entry[nr];
+	if (!gate)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (!call_resolve(regs, task, gate, &id) || is_self())
+		return 0;
+	call = &shared.calls[id.event & (TL_CALLS - 1)];
+	if (!(call->flags & TL_CALL_VARIABLE)) {
+		call_emit_scalars(regs, task, 0, id, call);
+		return 0;
+	}
+	s = call_collect(regs, task, 0, id, call);
+	if (!s)
+		return 0;
+	if (call->flags & TL_CALL_ENTRY) {
+		call_output(id.event, s->data, s->used, RECORD_SIZE);
+		return 0;
+	}
+	key = (u64)task;
+	if (s->used > SAVED_SIZE || bpf_map_update_elem(&saved, &key, s, BPF_ANY))
+		count_drop(id.event);
+	return 0;
+}

@@ -1,0 +1,284 @@
+//go:build cgo && linux
+
+package ebpf
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	bpf "github.com/aquasecurity/libbpfgo"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tripline/tripline/pkg/msg"
+	"github.com/tripline/tripline/pkg/msg/catalogue"
+	"github.com/tripline/tripline/sensor"
+)
+
+var _ sensor.Source = (*Source)(nil)
+
+// Source watches the running kernel. Make one with [New].
+type Source struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	module  *bpf.Module
+	mem     []byte
+	calls   *callTable
+
+	events, lifecycle *ring
+
+	// mu guards the demand, the links that depend on it, and closing.
+	mu      sync.Mutex
+	shared  shared
+	links   map[string]*bpf.BPFLink
+	enabled map[catalogue.ID]bool
+	running bool
+	closed  bool
+	final   []*msg.Drop // what Drops returns when closed
+}
+
+// Programs of the object, by what needs them.
+const (
+	progExit     = "on_sys_exit"
+	progEnter    = "on_sys_enter"
+	progSnapshot = "snapshot"
+)
+
+func lifecyclePrograms() []string {
+	return []string{"on_fork", "on_exec", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir", "on_cgroup_attach"}
+}
+
+// New loads the programs into the kernel; nothing is watched before
+// [Source.Run]. Its error is one line that says what is missing and what to do.
+func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Source{cfg: cfg, log: log, links: make(map[string]*bpf.BPFLink)}
+	if err := s.load(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	var err error
+	if s.metrics, err = newMetrics(reg, func() float64 { return float64(s.lost()) }); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.Want(nil)
+	return s, nil
+}
+
+func (s *Source) load() error {
+	said := &libbpfLog{log: s.log}
+	bpf.SetLoggerCbs(bpf.Callbacks{Log: said.print})
+	m, err := open(object)
+	if err != nil {
+		return err
+	}
+	s.module = m
+	for name, size := range map[string]int{"events": s.cfg.RingBytes, "lifecycle": s.cfg.LifecycleBytes} {
+		r, err := m.GetMap(name)
+		if err != nil {
+			return err
+		}
+		if err := r.SetMaxEntries(uint32(size)); err != nil {
+			return err
+		}
+	}
+	if err := m.BPFLoadObject(); err != nil {
+		return explain(err, said.reason())
+	}
+	if s.mem, err = mapShared(m); err != nil {
+		return err
+	}
+	s.shared = sharedAt(s.mem)
+	s.shared.m.self = cUint(os.Getpid())
+	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
+	s.calls = newCallTable(s.shared)
+	if s.events, err = mapRing(m, "events", s.cfg.RingBytes); err != nil {
+		return err
+	}
+	s.lifecycle, err = mapRing(m, "lifecycle", s.cfg.LifecycleBytes)
+	return err
+}
+
+func mapShared(m *bpf.Module) ([]byte, error) {
+	t, err := m.GetMap(".data.shared")
+	if err != nil {
+		return nil, err
+	}
+	mem, err := syscall.Mmap(t.FileDescriptor(), 0, sharedSize, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("mapping the programs' tables: %w", err)
+	}
+	return mem, nil
+}
+
+func mapRing(m *bpf.Module, name string, size int) (*ring, error) {
+	t, err := m.GetMap(name)
+	if err != nil {
+		return nil, err
+	}
+	return openRing(t.FileDescriptor(), size)
+}
+
+// Close detaches and unloads the programs. Run does it too when it returns.
+func (s *Source) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	if s.mem != nil {
+		s.final = s.drops()
+	}
+	s.closed = true
+	for name := range s.links {
+		s.detach(name)
+	}
+	for _, r := range []*ring{s.events, s.lifecycle} {
+		if r != nil {
+			r.close()
+		}
+	}
+	if s.mem != nil {
+		_ = syscall.Munmap(s.mem)
+	}
+	if s.module != nil {
+		s.module.Close()
+	}
+}
+
+// attach hooks a program up; it needs mu.
+func (s *Source) attach(name string) error {
+	if s.links[name] != nil {
+		return nil
+	}
+	p, err := s.module.GetProgram(name)
+	if err != nil {
+		return err
+	}
+	l, err := p.AttachGeneric()
+	if err != nil {
+		return explain(err, "attaching "+name)
+	}
+	s.links[name] = l
+	return nil
+}
+
+// detach unhooks a program; it needs mu.
+func (s *Source) detach(name string) {
+	l := s.links[name]
+	if l == nil {
+		return
+	}
+	delete(s.links, name)
+	if err := l.Destroy(); err != nil {
+		s.log.Warn("a kernel program could not be detached", "program", name, "error", err)
+	}
+}
+
+// Run implements [sensor.Source]. First come batches without events, with the
+// processes that exist already; the source cannot be used again afterwards.
+func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
+	defer s.Close()
+	if err := s.start(); err != nil {
+		return err
+	}
+	clock := newClock()
+	batch := newBatcher(&s.cfg)
+	decoder := newDecoder(batch, &clock)
+	flush := func() {
+		if !batch.empty() {
+			emit(batch.take(clock.boot))
+			s.metrics.batches.Inc()
+		}
+	}
+	if err := s.existing(batch, &clock, flush); err != nil {
+		return err
+	}
+	reader := &reader{
+		events: s.events, lifecycle: s.lifecycle,
+		handle: func(record []byte) {
+			if err := decoder.decode(record); err != nil {
+				s.metrics.malformed.Inc()
+				s.log.Debug("a record from the kernel is left out", "error", err)
+			}
+			if batch.isFull() {
+				flush()
+			}
+		},
+		eventsRead:       s.metrics.records.WithLabelValues("events"),
+		lifecycleRead:    s.metrics.records.WithLabelValues("lifecycle"),
+		eventsPending:    s.metrics.pending.WithLabelValues("events"),
+		lifecyclePending: s.metrics.pending.WithLabelValues("lifecycle"),
+	}
+	s.poll(ctx, reader, func(read int) {
+		now := time.Now()
+		clock.check(now)
+		if read == 0 || batch.old(now) {
+			flush()
+		}
+	})
+	s.stop()
+	reader.round()
+	flush()
+	return nil
+}
+
+// busyRound is how many records in one look mean that more are on their way.
+const busyRound = 4096
+
+// poll looks at the rings until the context ends. The kernel does not wake the
+// reader, for a wake-up costs the traced process more than the record itself.
+func (s *Source) poll(ctx context.Context, r *reader, after func(read int)) {
+	pause := s.cfg.PollMin
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		read := r.round()
+		after(read)
+		switch {
+		case read >= busyRound:
+			pause = 0
+		case read > 0:
+			pause = s.cfg.PollMin
+		default:
+			pause = min(max(pause+pause/2, s.cfg.PollMin), s.cfg.PollMax)
+		}
+		timer.Reset(pause)
+	}
+}
+
+func (s *Source) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("the source was closed")
+	}
+	for _, name := range lifecyclePrograms() {
+		if err := s.attach(name); err != nil {
+			return err
+		}
+	}
+	s.running = true
+	return s.attachCalls()
+}
+
+func (s *Source) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.links {
+		s.detach(name)
+	}
+}

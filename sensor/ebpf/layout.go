@@ -1,0 +1,148 @@
+//go:build cgo && linux
+
+package ebpf
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/../../bpf/include
+#cgo LDFLAGS: -lbpf -lelf -lz -lzstd
+#include "record.h"
+*/
+import "C"
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// The structures of bpf/include/record.h.
+type (
+	rawHead    = C.struct_tl_head
+	rawCall    = C.struct_tl_syscall
+	rawTask    = C.struct_tl_task_event
+	rawProcess = C.struct_tl_process
+	rawCgroup  = C.struct_tl_cgroup_event
+	rawPart    = C.struct_tl_part
+	rawShared  = C.struct_tl_shared
+	callPlan   = C.struct_tl_call
+
+	cByte  = C.__u8
+	cShort = C.__u16
+	cUint  = C.__u32
+	cULong = C.__u64
+)
+
+const (
+	kindSyscall = C.TL_SYSCALL
+	kindFork    = C.TL_FORK
+	kindExec    = C.TL_EXEC
+	kindExit    = C.TL_EXIT
+	kindTask    = C.TL_TASK
+	kindCgroup  = C.TL_CGROUP
+
+	maxCalls   = C.TL_CALLS
+	maxEvents  = C.TL_EVENTS
+	firstEvent = C.TL_FIRST_EVENT
+	maxArgs    = C.TL_ARGS
+
+	gateNative = C.TL_GATE_NATIVE
+	gateCompat = C.TL_GATE_COMPAT
+	gateX32    = C.TL_GATE_X32
+
+	flagCompat    = C.TL_FLAG_COMPAT
+	flagX32       = C.TL_FLAG_X32
+	flagTruncated = C.TL_FLAG_TRUNCATED
+
+	argString  = C.TL_ARG_STRING
+	argBytes   = C.TL_ARG_BYTES
+	argStrings = C.TL_ARG_STRINGS
+	argAddress = C.TL_ARG_ADDRESS
+
+	argLengthPointer = C.TL_ARG_LENGTH_POINTER
+	argOutput        = C.TL_ARG_OUTPUT
+	argBoundByReturn = C.TL_ARG_BOUND_BY_RETURN
+
+	callVariable = C.TL_CALL_VARIABLE
+	callSave     = C.TL_CALL_SAVE
+	callEntry    = C.TL_CALL_ENTRY
+
+	exeUpper    = C.TL_EXE_UPPER
+	exeLower    = C.TL_EXE_LOWER
+	exeMemfd    = C.TL_EXE_MEMFD
+	exeReadOnly = C.TL_EXE_READONLY
+
+	processKthread    = C.TL_PROCESS_KTHREAD
+	processFromKernel = C.TL_PROCESS_FROM_KERNEL
+)
+
+// Parts beyond the arguments; the arguments' are 0 to maxArgs-1.
+const (
+	partExe      = C.TL_PART_EXE
+	partCWD      = C.TL_PART_CWD
+	partArgv     = C.TL_PART_ARGV
+	partEnv      = C.TL_PART_ENV
+	partFilename = C.TL_PART_FILENAME
+	partInterp   = C.TL_PART_INTERP
+	partPath     = C.TL_PART_PATH
+	partComm     = C.TL_PART_COMM
+	partEnd      = partComm + 1
+)
+
+// parts are the variable parts of one record, by id; nil where there is none.
+type parts struct {
+	data    [partEnd][]byte
+	omitted [partEnd]uint32
+}
+
+// read finds the parts in what follows a record's structure. It reports false
+// for memory that no program of ours wrote.
+func (p *parts) read(b []byte) bool {
+	*p = parts{}
+	const head = int(unsafe.Sizeof(rawPart{}))
+	for len(b) >= head {
+		h := (*rawPart)(unsafe.Pointer(unsafe.SliceData(b)))
+		size, id := int(h.size), int(h.id)
+		next := head + (size+7)&^7
+		if id >= partEnd || next > len(b) {
+			return false
+		}
+		p.data[id], p.omitted[id] = b[head:head+size:head+size], uint32(h.omitted)
+		b = b[next:]
+	}
+	return len(b) == 0
+}
+
+func (p *parts) str(id int) string { return string(p.data[id]) }
+
+// cast views the beginning of a record as a structure and returns the rest; it
+// returns nil for a record that is too short. Records are aligned to 8 bytes.
+func cast[T any](record []byte) (*T, []byte) {
+	var t T
+	if len(record) < int(unsafe.Sizeof(t)) {
+		return nil, nil
+	}
+	return (*T)(unsafe.Pointer(unsafe.SliceData(record))), record[unsafe.Sizeof(t):]
+}
+
+// cstring is the text of a fixed array up to its first zero.
+func cstring(b []C.char) []byte {
+	p := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+	for i, c := range p {
+		if c == 0 {
+			return p[:i]
+		}
+	}
+	return p
+}
+
+// shared is the memory that the programs look at while they run.
+type shared struct{ m *rawShared }
+
+const sharedSize = int(unsafe.Sizeof(rawShared{}))
+
+func sharedAt(mem []byte) shared {
+	return shared{(*rawShared)(unsafe.Pointer(unsafe.SliceData(mem)))}
+}
+
+func (s shared) drop(id int) uint64 {
+	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&s.m.drops[id])))
+}

@@ -1,0 +1,38 @@
+//go:build cgo && linux
+
+package ebpf
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	records   *prometheus.CounterVec
+	batches   prometheus.Counter
+	malformed prometheus.Counter
+	pending   *prometheus.GaugeVec
+}
+
+func newMetrics(reg prometheus.Registerer, lost func() float64) (*metrics, error) {
+	m := &metrics{
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tripline_sensor_kernel_records_total", Help: "Records read from the kernel, by ring.",
+		}, []string{"ring"}),
+		batches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tripline_sensor_kernel_batches_total", Help: "Batches made of the kernel's records.",
+		}),
+		malformed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tripline_sensor_kernel_malformed_total", Help: "Records that could not be decoded.",
+		}),
+		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tripline_sensor_kernel_pending_bytes", Help: "Bytes in the ring when it was last looked at.",
+		}, []string{"ring"}),
+	}
+	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tripline_sensor_kernel_lost_total", Help: "Records that found their ring full.",
+	}, lost)
+	for _, c := range []prometheus.Collector{m.records, m.batches, m.malformed, m.pending, dropped} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}

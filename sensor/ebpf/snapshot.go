@@ -1,0 +1,115 @@
+//go:build cgo && linux
+
+package ebpf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+
+	bpf "github.com/aquasecurity/libbpfgo"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// existing emits the processes that were there before. The facts come from the
+// kernel's own list of tasks, with exact start times; the command line, which
+// an iterator cannot read on all kernels, from /proc.
+func (s *Source) existing(b *batcher, c *clock, flush func()) error {
+	p, err := s.module.GetProgram(progSnapshot)
+	if err != nil {
+		return err
+	}
+	link, err := p.AttachIter(bpf.IterOpts{})
+	if err != nil {
+		return explain(err, "starting the list of processes")
+	}
+	defer func() { _ = link.Destroy() }()
+	r, err := link.Reader()
+	if err != nil {
+		return explain(err, "reading the list of processes")
+	}
+	defer r.Close()
+
+	raw, err := readAll(r)
+	if err != nil {
+		return fmt.Errorf("reading the list of processes: %w", err)
+	}
+	count := 0
+	for len(raw) >= 8 {
+		n := int(binary.NativeEndian.Uint64(raw))
+		if n > len(raw)-8 {
+			break
+		}
+		// The buffer is aligned to 8 bytes and so is each record.
+		t, tail := cast[rawTask](raw[8 : 8+n])
+		raw = raw[8+n:]
+		var parts parts
+		if t == nil || !parts.read(tail) {
+			s.metrics.malformed.Inc()
+			continue
+		}
+		m := process(&t.process, &parts)
+		m.Knowledge = msg.Knowledge_KNOWLEDGE_PROC
+		s.fromProc(m)
+		b.full(m)
+		b.grow(n)
+		count++
+		if b.isFull() {
+			flush()
+		}
+	}
+	flush()
+	s.log.Debug("listed the processes that exist", "processes", count)
+	return nil
+}
+
+// readAll is io.ReadAll for a reader that answers 0, nil at the end.
+func readAll(r io.Reader) ([]byte, error) {
+	var out []byte
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		switch {
+		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return out, nil
+		}
+		out = append(out, buf[:n]...)
+	}
+}
+
+// listLimit is how many bytes of a command line or an environment are kept, as
+// for those that the programs read.
+const listLimit = 4096
+
+// fromProc adds what only the memory of the process tells. It may be gone, or
+// its pid may be another's already within these milliseconds; then exec and
+// exit events follow and correct it.
+func (s *Source) fromProc(p *msg.Process) {
+	dir := "/proc/" + strconv.Itoa(int(p.Pid))
+	if p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_KTHREAD) != 0 {
+		return
+	}
+	if b, err := os.ReadFile(dir + "/cmdline"); err == nil {
+		if len(b) > listLimit {
+			p.ArgsOmitted = uint32(len(b) - listLimit)
+			b = b[:listLimit]
+		}
+		p.Args = list(b)
+	}
+	if !s.cfg.Environment {
+		return
+	}
+	if b, err := os.ReadFile(dir + "/environ"); err == nil {
+		p.Env = list(bytes.TrimRight(b[:min(len(b), listLimit)], "\x00"))
+	}
+}
