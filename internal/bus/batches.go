@@ -1,0 +1,108 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// RawPublisher stores the batches of one host's sensor.
+type RawPublisher struct {
+	host string
+	p    *publisher
+	c    msg.Compression
+}
+
+// EventsPublisher stores the enriched batches of one host.
+type EventsPublisher struct {
+	host string
+	p    *publisher
+	c    msg.Compression
+}
+
+// DetectionPublisher stores detections.
+type DetectionPublisher struct{ p *publisher }
+
+// RawPublisher stores batches on tripline.raw.<host>, in order.
+func (b *Bus) RawPublisher(host string) (*RawPublisher, error) {
+	p, err := b.publisher(StreamRaw)
+	return &RawPublisher{host, p, b.compression}, err
+}
+
+// EventsPublisher stores batches on tripline.events.<host>.<partition>, in
+// order.
+func (b *Bus) EventsPublisher(host string) (*EventsPublisher, error) {
+	p, err := b.publisher(StreamEvents)
+	return &EventsPublisher{host, p, b.compression}, err
+}
+
+// DetectionPublisher stores detections under their ids, each once.
+func (b *Bus) DetectionPublisher() (*DetectionPublisher, error) {
+	p, err := b.publisher(StreamDetections)
+	return &DetectionPublisher{p}, err
+}
+
+// Publish sends the batch and returns; done is called once, on another
+// goroutine, when it is stored or never will be. It blocks while the window is
+// full; an error means that done is not called.
+func (r *RawPublisher) Publish(ctx context.Context, b *msg.Batch, done func(error)) error {
+	return publishBatch(ctx, r.p, msg.RawSubject(r.host), batchID(r.host, b), b, r.c, done)
+}
+
+// Publish is as [RawPublisher.Publish]. An enricher that was killed before it
+// acknowledged a raw batch, and makes the same batches of it again, does not
+// store them twice.
+func (e *EventsPublisher) Publish(ctx context.Context, b *msg.Batch, done func(error)) error {
+	id := batchID(e.host, b) + "/" + strconv.FormatUint(uint64(b.Partition), 10)
+	return publishBatch(ctx, e.p, msg.EventsSubject(e.host, b.Partition), id, b, e.c, done)
+}
+
+// batchID is the same for the same events, whoever publishes them: host, boot,
+// the sequence numbers accounted for, and those of the events really in it, for
+// two batches may account for one range. A batch without events (drops only)
+// has nothing to be known by and gets an id of its own.
+func batchID(host string, b *msg.Batch) string {
+	if len(b.Events) == 0 {
+		return nuid.Next()
+	}
+	id := make([]byte, 0, 128)
+	id = append(id, host...)
+	id = append(id, '/')
+	id = append(id, b.BootId...)
+	for _, n := range []uint64{b.FirstSeq, b.LastSeq, b.Events[0].Seq, b.Events[len(b.Events)-1].Seq, uint64(len(b.Events))} {
+		id = append(id, '/')
+		id = strconv.AppendUint(id, n, 10)
+	}
+	return string(id)
+}
+
+func publishBatch(ctx context.Context, p *publisher, subject, id string, b *msg.Batch, c msg.Compression, done func(error)) error {
+	frame, err := msg.Marshal(nil, b, c)
+	if err != nil {
+		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()
+		return err
+	}
+	return p.publish(ctx, message(subject, id, frame), done)
+}
+
+// Publish stores a detection; see [RawPublisher.Publish] for when it returns.
+// One whose id was stored within the stream's duplicates window counts as
+// stored.
+func (p *DetectionPublisher) Publish(ctx context.Context, d *msg.Detection, done func(error)) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("detection %s of rule %s: %w", d.ID, d.Rule.ID, err)
+	}
+	return p.p.publish(ctx, message(msg.DetectionSubject(d.Priority, d.Host, d.Rule.ID), d.ID, data), done)
+}
+
+func message(subject, id string, data []byte) *nats.Msg {
+	return &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.MsgIDHeader: []string{id}}}
+}

@@ -1,0 +1,268 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// ErrClosed is matched by what is still under way when the bus is closed.
+var ErrClosed = errors.New("the connection to NATS was closed")
+
+const (
+	reconnectWait = 200 * time.Millisecond
+	apiTimeout    = 5 * time.Second
+)
+
+// Bus is one process's connection to NATS for the data plane. It is safe for
+// concurrent use.
+type Bus struct {
+	cfg         Config
+	compression msg.Compression
+	log         *slog.Logger
+	metrics     *metrics
+	instance    string // tells this process from its predecessors
+
+	nc         *nats.Conn
+	js         jetstream.JetStream
+	partitions uint32
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	joined chan struct{} // closed, and replaced, after every reconnection
+	atEnd  []func()      // run by Close while the connection still works
+}
+
+// Connect joins NATS and makes sure that the streams exist; the context bounds
+// that only, and [Bus.Close] ends it. Afterwards the connection is renewed for
+// ever. With an embedded server the streams are brought in line with the
+// configuration; elsewhere they are only made where they are missing, so that
+// stages configured differently do not undo each other.
+func Connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Bus, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	compression, err := cfg.compression()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		cfg:         cfg,
+		compression: compression,
+		log:         log,
+		metrics:     newMetrics(reg),
+		instance:    nuid.Next(),
+		joined:      make(chan struct{}),
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if b.nc, err = b.dial(ctx, cfg.Name,
+		nats.ReconnectHandler(func(*nats.Conn) { b.rejoined() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if b.ctx.Err() == nil {
+				log.Warn("lost the connection to NATS, trying again until it is back", "server", b.where(), "err", err)
+			}
+		}),
+	); err != nil {
+		b.cancel()
+		return nil, err
+	}
+	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(apiTimeout)); err == nil {
+		err = b.ensure(ctx)
+	}
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// dial makes a connection that renews itself. Nothing is buffered while it is
+// away: see the package comment on order.
+func (b *Bus) dial(ctx context.Context, name string, more ...nats.Option) (*nats.Conn, error) {
+	o := append([]nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(reconnectWait/2, reconnectWait/2),
+		nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(),
+		nats.PingInterval(5 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(2 * time.Second),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if sub != nil {
+				b.log.Warn("nats", "subject", sub.Subject, "err", err)
+				return
+			}
+			b.log.Warn("nats", "err", err)
+		}),
+	}, more...)
+	if b.cfg.InboxPrefix != "" {
+		o = append(o, nats.CustomInboxPrefix(b.cfg.InboxPrefix))
+	}
+	if b.cfg.CredentialsFile != "" {
+		o = append(o, nats.UserCredentials(b.cfg.CredentialsFile))
+	}
+	if b.cfg.NKeyFile != "" {
+		key, err := nats.NkeyOptionFromSeed(b.cfg.NKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("nats: nkey_file %s: %w", b.cfg.NKeyFile, err)
+		}
+		o = append(o, key)
+	}
+	url := b.cfg.URL
+	if b.cfg.Server != nil {
+		url = ""
+		o = append(o, nats.InProcessServer(b.cfg.Server.ns))
+	} else {
+		t, err := b.cfg.TLS.load()
+		if err != nil {
+			return nil, err
+		}
+		if t != nil {
+			o = append(o, nats.Secure(t))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.ConnectWait)
+	defer cancel()
+	for told := false; ; told = true {
+		nc, err := nats.Connect(url, o...)
+		if err == nil {
+			return nc, nil
+		}
+		// Wrong credentials do not get better by waiting.
+		if ctx.Err() != nil || errors.Is(err, nats.ErrAuthorization) || !temporary(err) {
+			return nil, b.explain(err)
+		}
+		if !told {
+			b.log.Info("waiting for NATS", "server", b.where(), "for", b.cfg.ConnectWait, "err", err)
+		}
+		if !sleep(ctx, reconnectWait) {
+			return nil, b.explain(err)
+		}
+	}
+}
+
+func temporary(err error) bool {
+	var file interface{ Timeout() bool }
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &file)
+}
+
+// explain turns the client's error into one that says what to do.
+func (b *Bus) explain(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+		return fmt.Errorf("nats: %s refuses these credentials: check credentials_file or nkey_file: %w", b.where(), err)
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return fmt.Errorf("nats: nobody answers at %s: start a server there (tripline run nats) or name another with --nats: %w", b.where(), err)
+	default:
+		return fmt.Errorf("nats: cannot connect to %s: %w", b.where(), err)
+	}
+}
+
+// where names the server without the secrets a URL may hold.
+func (b *Bus) where() string {
+	if b.cfg.Server != nil {
+		return "the embedded server"
+	}
+	urls := strings.Split(b.cfg.URL, ",")
+	for i, u := range urls {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(u), "://")
+		if !ok {
+			scheme, rest = "nats", scheme
+		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			rest = rest[at+1:]
+		}
+		urls[i] = scheme + "://" + rest
+	}
+	return strings.Join(urls, ",")
+}
+
+// rejoined runs after every reconnection: streams in memory went with the
+// server, so they are made again before anybody is told.
+func (b *Bus) rejoined() {
+	if b.ctx.Err() != nil {
+		return
+	}
+	b.metrics.reconnects.Inc()
+	b.log.Info("connected to NATS again", "server", b.where())
+	b.spawn(func() {
+		err := retry(b.ctx, reconnectWait, 2*time.Second, func() error {
+			ctx, cancel := context.WithTimeout(b.ctx, apiTimeout)
+			defer cancel()
+			return b.ensure(ctx)
+		}, func(err error) { b.log.Warn("streams are not there yet", "err", err) })
+		if err != nil {
+			return
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		close(b.joined)
+		b.joined = make(chan struct{})
+	})
+}
+
+// rejoin returns a channel that is closed after the next reconnection.
+func (b *Bus) rejoin() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.joined
+}
+
+func (b *Bus) spawn(f func()) {
+	b.wg.Add(1)
+	go func() {
+		defer b.wg.Done()
+		f()
+	}()
+}
+
+// onClose registers what Close does first.
+func (b *Bus) onClose(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.atEnd = append(b.atEnd, f)
+}
+
+// Connected says whether the connection stands at this moment.
+func (b *Bus) Connected() bool { return b.nc.IsConnected() }
+
+// Close withdraws what this process announced and ends the connection. What
+// was not stored by then has failed with [ErrClosed]; whoever wants it stored
+// waits for that first.
+func (b *Bus) Close() {
+	if b.ctx.Err() != nil {
+		return
+	}
+	b.mu.Lock()
+	atEnd := b.atEnd
+	b.atEnd = nil
+	b.mu.Unlock()
+	for _, f := range atEnd {
+		f()
+	}
+	b.cancel()
+	b.wg.Wait()
+	if b.nc.IsConnected() {
+		// Acknowledgements given last are still in the buffer.
+		if err := b.nc.FlushTimeout(time.Second); err != nil {
+			b.log.Warn("nats: flush", "err", err)
+		}
+	}
+	b.nc.Close()
+}

@@ -1,0 +1,291 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+const (
+	pinGroup  = "matchers"
+	pinHeader = "Nats-Pin-Id"
+	// pinExpiry is how long a pull request stands. Each renews the pin, so it
+	// stays well below the least PinTTL.
+	pinExpiry = time.Second
+)
+
+// PartitionConsumer delivers enriched batches to one matcher, partition by
+// partition.
+//
+// Every partition is one durable consumer with one batch under way, pinned to
+// one matcher. The live matchers know of each other through a bucket and agree
+// on who reads what without talking: see [shares]. A matcher that takes a
+// partition over waits until the one before has let go or has been silent for
+// PinTTL.
+type PartitionConsumer struct {
+	b       *Bus
+	readers []*partitionReader
+	members *membership
+}
+
+// partitionReader reads one partition while it is this matcher's.
+type partitionReader struct {
+	b       *Bus
+	p       uint32
+	name    string
+	subject string
+	out     chan partitionItem
+
+	mu      sync.Mutex
+	mine    bool
+	changed chan struct{} // closed, and replaced, when mine changes
+	pin     string        // of the newest delivery
+	first   bool          // the next batch is the first since it became ours
+	held    *partitionHeld
+	reading bool      // not let go of yet
+	created time.Time // of the stream: another one starts counting anew
+}
+
+type partitionHeld struct {
+	seq     uint64
+	attempt uint64
+	msg     jetstream.Msg // newest delivery
+	since   time.Time
+	taken   bool // by the stage
+	gone    bool
+}
+
+type partitionItem struct {
+	h *partitionHeld
+	d msg.Delivery[*msg.Batch]
+}
+
+// PartitionConsumer joins the matchers that share the partitions. Name is for
+// people: "matcher host-1".
+func (b *Bus) PartitionConsumer(ctx context.Context, name string) (*PartitionConsumer, error) {
+	c := &PartitionConsumer{b: b}
+	for p := range b.partitions {
+		r := &partitionReader{
+			b:       b,
+			p:       p,
+			name:    "matcher-" + strconv.FormatUint(uint64(p), 10),
+			subject: msg.SubjectEvents + ".*." + strconv.FormatUint(uint64(p), 10),
+			out:     make(chan partitionItem, 1),
+			changed: make(chan struct{}),
+		}
+		c.readers = append(c.readers, r)
+	}
+	m, err := b.join(ctx, name, c.assign)
+	if err != nil {
+		return nil, err
+	}
+	c.members = m
+	for _, r := range c.readers {
+		b.spawn(r.run)
+	}
+	return c, nil
+}
+
+// Partitions is how many there are.
+func (c *PartitionConsumer) Partitions() uint32 { return uint32(len(c.readers)) }
+
+// Owned lists the partitions that are this matcher's at the moment.
+func (c *PartitionConsumer) Owned() []uint32 {
+	var out []uint32
+	for _, r := range c.readers {
+		r.mu.Lock()
+		if r.mine {
+			out = append(out, r.p)
+		}
+		r.mu.Unlock()
+	}
+	return out
+}
+
+// Receive waits for the next batch of a partition while that is this
+// matcher's. First is true for the first batch since it became so, which
+// includes a return after another matcher may have had it. It returns the
+// context's error when that ends and [ErrClosed] after [Bus.Close].
+func (c *PartitionConsumer) Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error) {
+	if int(partition) >= len(c.readers) {
+		return msg.Delivery[*msg.Batch]{}, fmt.Errorf("nats: partition %d of %d", partition, len(c.readers))
+	}
+	r := c.readers[partition]
+	for {
+		select {
+		case item := <-r.out:
+			r.mu.Lock()
+			gone := item.h.gone
+			item.h.taken = true
+			r.mu.Unlock()
+			if gone {
+				continue
+			}
+			c.b.metrics.received.WithLabelValues(StreamEvents).Inc()
+			return item.d, nil
+		case <-ctx.Done():
+			return msg.Delivery[*msg.Batch]{}, ctx.Err()
+		case <-c.b.ctx.Done():
+			return msg.Delivery[*msg.Batch]{}, ErrClosed
+		}
+	}
+}
+
+// Leave gives all partitions to the other matchers and returns when they are
+// free, or when the context ends. What is being worked on may still be
+// answered meanwhile.
+func (c *PartitionConsumer) Leave(ctx context.Context) error {
+	c.members.leave()
+	for _, r := range c.readers {
+		for {
+			r.mu.Lock()
+			free := !r.reading
+			r.mu.Unlock()
+			if free {
+				break
+			}
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// assign is told whenever the shares change.
+func (c *PartitionConsumer) assign(mine map[uint32]bool) {
+	for _, r := range c.readers {
+		r.mu.Lock()
+		if r.mine != mine[r.p] {
+			r.mine = mine[r.p]
+			r.first = r.first || r.mine
+			close(r.changed)
+			r.changed = make(chan struct{})
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *partitionReader) state() (mine bool, changed <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mine, r.changed
+}
+
+func (r *partitionReader) run() {
+	for r.b.ctx.Err() == nil {
+		mine, changed := r.state()
+		if !mine {
+			select {
+			case <-changed:
+			case <-r.b.ctx.Done():
+			}
+			continue
+		}
+		r.setReading(true)
+		rejoin := r.b.rejoin()
+		cons, err := r.consumer()
+		if err != nil {
+			return // closed
+		}
+		r.read(cons, rejoin)
+		r.setReading(false)
+		if mine, _ := r.state(); mine {
+			sleep(r.b.ctx, 100*time.Millisecond)
+		}
+	}
+}
+
+func (r *partitionReader) setReading(reading bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reading = reading
+}
+
+// consumer finds the partition's consumer or makes it, trying until it is there.
+func (r *partitionReader) consumer() (cons jetstream.Consumer, err error) {
+	err = retry(r.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
+		ctx, cancel := context.WithTimeout(r.b.ctx, apiTimeout)
+		defer cancel()
+		s, err := r.b.js.Stream(ctx, StreamEvents)
+		if err != nil {
+			return err
+		}
+		r.sameStream(s.CachedInfo().Created)
+		cons, err = s.Consumer(ctx, r.name)
+		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+		cons, err = s.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			Durable:        r.name,
+			FilterSubject:  r.subject,
+			DeliverPolicy:  jetstream.DeliverAllPolicy,
+			AckPolicy:      jetstream.AckExplicitPolicy,
+			AckWait:        r.b.cfg.Consumer.AckWait,
+			MaxAckPending:  1,
+			MaxDeliver:     -1,
+			PriorityPolicy: jetstream.PriorityPolicyPinned,
+			PriorityGroups: []string{pinGroup},
+			PinnedTTL:      r.b.cfg.Consumer.PinTTL,
+		})
+		return err
+	}, func(err error) { r.b.log.Warn("cannot read enriched batches yet", "partition", r.p, "err", err) })
+	return cons, err
+}
+
+// read hands batches over until the partition goes elsewhere or the consumer
+// is in doubt, and then lets go of it.
+func (r *partitionReader) read(cons jetstream.Consumer, rejoin <-chan struct{}) {
+	it, err := cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pinExpiry), jetstream.PullPriorityGroup(pinGroup))
+	if err != nil {
+		return
+	}
+	defer it.Stop()
+	ctx, cancel := context.WithCancel(r.b.ctx)
+	defer cancel()
+	go func() {
+		for {
+			mine, changed := r.state()
+			if !mine {
+				cancel()
+			}
+			select {
+			case <-changed:
+			case <-rejoin:
+				cancel()
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for {
+		turn, done := context.WithTimeout(ctx, r.b.cfg.Consumer.AckWait/3)
+		m, err := it.Next(jetstream.NextContext(turn))
+		done()
+		switch {
+		case err == nil:
+			if item, ok := r.take(m); ok {
+				r.out <- item // has room: one batch is under way at a time
+			}
+		case ctx.Err() != nil:
+			if mine, _ := r.state(); !mine {
+				r.letGo(it, cons)
+			}
+			return
+		case errors.Is(err, context.DeadlineExceeded):
+			r.keepAlive()
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tripline/tripline/internal/bus"
+	"github.com/tripline/tripline/internal/bus/bustest"
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// tally collects what matchers processed, by partition.
+type tally struct {
+	mu   sync.Mutex
+	seqs map[uint32][]uint64
+	by   map[uint32]string // who had the partition last
+	n    int
+}
+
+func (t *tally) add(who string, d msg.Delivery[*msg.Batch]) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := d.Value.Partition
+	t.seqs[p] = append(t.seqs[p], d.Value.FirstSeq)
+	t.by[p] = who
+	t.n++
+}
+
+func (t *tally) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+func newTally() *tally { return &tally{seqs: make(map[uint32][]uint64), by: make(map[uint32]string)} }
+
+// match runs a matcher that answers at once, until ctx ends.
+func match(t testing.TB, ctx context.Context, who string, b *bus.Bus, into *tally) *bus.PartitionConsumer {
+	t.Helper()
+	c, err := b.PartitionConsumer(context30(t), who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range c.Partitions() {
+		go func() {
+			for {
+				d, err := c.Receive(ctx, p)
+				if err != nil {
+					return
+				}
+				into.add(who, d)
+				d.Ack(nil)
+			}
+		}()
+	}
+	return c
+}
+
+func spread(from, to uint64, partitions uint32) []*msg.Batch {
+	var out []*msg.Batch
+	for _, b := range batches(from, to) {
+		out = append(out, inPartition(b, uint32(b.FirstSeq)%partitions))
+	}
+	return out
+}
+
+func checkOrder(t *testing.T, got *tally, n int) {
+	t.Helper()
+	got.mu.Lock()
+	defer got.mu.Unlock()
+	total := 0
+	for p, seqs := range got.seqs {
+		if !slices.IsSorted(seqs) {
+			t.Errorf("partition %d out of order: %v", p, seqs)
+		}
+		total += len(slices.Compact(slices.Clone(seqs)))
+	}
+	if total != n {
+		t.Errorf("%d different batches, want %d", total, n)
+	}
+}
+
+func TestPartitionsOneMatcher(t *testing.T) {
+	b := bustest.New(t)
+	ctx := context30(t)
+	got := newTally()
+	c := match(t, ctx, "a", b, got)
+	if c.Partitions() != bus.DefaultPartitions {
+		t.Errorf("%d partitions, want %d", c.Partitions(), bus.DefaultPartitions)
+	}
+	publish(t, must(b.EventsPublisher(host)), spread(1, 400, 16)...)
+	eventually(t, "all batches", func() bool { return got.count() >= 400 })
+	checkOrder(t, got, 400)
+	if got.count() != 400 {
+		t.Errorf("%d deliveries, want 400", got.count())
+	}
+}
+
+func TestPartitionFirstAndAttempt(t *testing.T) {
+	b := bustest.Join(t, bustest.Server(t), func(c *bus.Config) { c.Consumer.RetryMin = time.Millisecond })
+	publish(t, must(b.EventsPublisher(host)), inPartition(batch(1, 1), 3), inPartition(batch(2, 1), 3))
+	c := must(b.PartitionConsumer(context30(t), "a"))
+	ctx := context30(t)
+	type seen struct {
+		seq, attempt uint64
+		first        bool
+	}
+	var got []seen
+	for i := range 3 {
+		d, err := c.Receive(ctx, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, seen{d.Value.FirstSeq, d.Attempt, d.First})
+		if i == 0 {
+			d.Ack(errors.New("not now"))
+			continue
+		}
+		d.Ack(nil)
+	}
+	want := []seen{{1, 1, true}, {1, 2, false}, {2, 1, false}}
+	if !slices.Equal(got, want) {
+		t.Errorf("received %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,288 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// SinkConsumer delivers stored detections to sinks, each of which has a
+// durable consumer of its own name.
+//
+// The first delivery to a new sink goes back by SinkLookback, so that what was
+// found while the notifier was starting is not missed; after that its position
+// stays with the stream. Detections come in the order in which they were
+// stored, except that one refused by [msg.Delivery.Ack] comes again later,
+// after others: one bad detection does not hold up the rest. A notifier that
+// died leaves what it held to its successor after AckWait.
+type SinkConsumer struct {
+	b *Bus
+
+	mu    sync.Mutex
+	sinks map[string]*sinkReader
+}
+
+type sinkReader struct {
+	b    *Bus
+	name string
+	out  chan msg.Delivery[*msg.Detection]
+
+	mu   sync.Mutex
+	held map[uint64]*sinkHeld // by stream sequence
+	last uint64               // highest stream sequence seen
+	// created is of the stream: another one starts counting anew.
+	created time.Time
+}
+
+type sinkHeld struct {
+	seq   uint64
+	msg   jetstream.Msg // newest delivery
+	since time.Time
+}
+
+// SinkConsumer receives detections.
+func (b *Bus) SinkConsumer() *SinkConsumer {
+	return &SinkConsumer{b: b, sinks: make(map[string]*sinkReader)}
+}
+
+// Receive waits for the next detection for the sink. It returns the context's
+// error when that ends and [ErrClosed] after [Bus.Close].
+func (c *SinkConsumer) Receive(ctx context.Context, sink string) (msg.Delivery[*msg.Detection], error) {
+	c.mu.Lock()
+	s := c.sinks[sink]
+	if s == nil {
+		s = &sinkReader{
+			b:    c.b,
+			name: "notifier-" + msg.Token(sink),
+			out:  make(chan msg.Delivery[*msg.Detection], 1),
+			held: make(map[uint64]*sinkHeld),
+		}
+		c.sinks[sink] = s
+		c.b.spawn(s.run)
+	}
+	c.mu.Unlock()
+	select {
+	case d := <-s.out:
+		c.b.metrics.received.WithLabelValues(StreamDetections).Inc()
+		return d, nil
+	case <-ctx.Done():
+		return msg.Delivery[*msg.Detection]{}, ctx.Err()
+	case <-c.b.ctx.Done():
+		return msg.Delivery[*msg.Detection]{}, ErrClosed
+	}
+}
+
+func (s *sinkReader) run() {
+	s.b.spawn(s.keepAlive)
+	for s.b.ctx.Err() == nil {
+		rejoin := s.b.rejoin()
+		cons, err := s.consumer()
+		if err != nil {
+			return // closed
+		}
+		if info := cons.CachedInfo(); info.Delivered.Consumer > 0 {
+			s.mu.Lock()
+			s.last = max(s.last, info.Delivered.Stream)
+			s.mu.Unlock()
+		}
+		s.read(cons, rejoin)
+		sleep(s.b.ctx, 100*time.Millisecond)
+	}
+}
+
+// consumer finds the sink's consumer or makes it, trying until it is there.
+func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
+	err = retry(s.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
+		ctx, cancel := context.WithTimeout(s.b.ctx, apiTimeout)
+		defer cancel()
+		stream, err := s.b.js.Stream(ctx, StreamDetections)
+		if err != nil {
+			return err
+		}
+		s.sameStream(stream.CachedInfo().Created)
+		cons, err = stream.Consumer(ctx, s.name)
+		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+		since := time.Now().Add(-s.b.cfg.Consumer.SinkLookback)
+		cons, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			Durable:       s.name,
+			DeliverPolicy: jetstream.DeliverByStartTimePolicy,
+			OptStartTime:  &since,
+			AckPolicy:     jetstream.AckExplicitPolicy,
+			AckWait:       s.b.cfg.Consumer.AckWait,
+			MaxAckPending: s.b.cfg.Consumer.SinkPending,
+			MaxDeliver:    -1,
+		})
+		return err
+	}, func(err error) { s.b.log.Warn("cannot read detections yet", "consumer", s.name, "err", err) })
+	return cons, err
+}
+
+// sameStream forgets what belongs to a stream that is no more.
+func (s *sinkReader) sameStream(created time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.created.IsZero() && !s.created.Equal(created) {
+		clear(s.held)
+		s.last = 0
+	}
+	s.created = created
+}
+
+func (s *sinkReader) read(cons jetstream.Consumer, rejoin <-chan struct{}) {
+	ctx, cancel := context.WithCancel(s.b.ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-rejoin: // the consumer may be gone with its server
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	it, err := cons.Messages(jetstream.PullMaxMessages(min(rawPrefetch, s.b.cfg.Consumer.SinkPending)), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	if err != nil {
+		return
+	}
+	defer it.Stop()
+	for {
+		m, err := it.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return
+		}
+		d, ok := s.take(m)
+		if !ok {
+			continue
+		}
+		select {
+		case s.out <- d:
+		case <-s.b.ctx.Done():
+			return
+		}
+	}
+}
+
+// take enters a delivery among those held; ok is false for one that the sink
+// has already, or that cannot be read.
+func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Detection], ok bool) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return d, false
+	}
+	seq := meta.Sequence.Stream
+	s.mu.Lock()
+	if h := s.held[seq]; h != nil {
+		h.msg = m
+		s.mu.Unlock()
+		return d, false
+	}
+	gap := s.last != 0 && seq > s.last+1
+	from := s.last + 1
+	s.last = max(s.last, seq)
+	h := &sinkHeld{seq: seq, msg: m, since: time.Now()}
+	s.held[seq] = h
+	s.mu.Unlock()
+	if gap {
+		s.countLost(from, seq)
+	}
+	found := new(msg.Detection)
+	if err := json.Unmarshal(m.Data(), found); err != nil {
+		s.b.log.Error("a detection cannot be read and is left out", "subject", m.Subject(), "seq", seq, "err", err)
+		s.answer(h, meta.NumDelivered, fmt.Errorf("%w: %w", msg.ErrMalformed, err))
+		return d, false
+	}
+	if meta.NumDelivered > 1 {
+		s.b.metrics.redelivered.WithLabelValues(StreamDetections).Inc()
+	}
+	var once sync.Once
+	return msg.Delivery[*msg.Detection]{
+		Value:   found,
+		Attempt: meta.NumDelivered,
+		Ack:     func(err error) { once.Do(func() { s.answer(h, meta.NumDelivered, err) }) },
+	}, true
+}
+
+// countLost counts which of the detections [from, to) the stream no longer has.
+// Others that are missing were lost on the way and come again, or went to a
+// second notifier.
+func (s *sinkReader) countLost(from, to uint64) {
+	ctx, cancel := context.WithTimeout(s.b.ctx, apiTimeout)
+	defer cancel()
+	stream, err := s.b.js.Stream(ctx, StreamDetections)
+	if err != nil {
+		s.b.log.Debug("nats: stream", "err", err)
+		return
+	}
+	first := min(stream.CachedInfo().State.FirstSeq, to)
+	if first <= from {
+		return
+	}
+	s.b.metrics.lost.WithLabelValues(StreamDetections).Add(float64(first - from))
+	s.b.log.Error("detections were discarded before this sink had them: raise streams.detections or see why the sink is slow", "consumer", s.name, "lost", first-from)
+}
+
+func (s *sinkReader) answer(h *sinkHeld, attempt uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[h.seq] != h {
+		return
+	}
+	delete(s.held, h.seq)
+	var sent error
+	switch {
+	case err == nil:
+		sent = h.msg.Ack()
+	case errors.Is(err, msg.ErrMalformed):
+		s.b.metrics.malformed.WithLabelValues(StreamDetections).Inc()
+		sent = h.msg.Term()
+	default:
+		s.b.metrics.refused.WithLabelValues(StreamDetections).Inc()
+		sent = h.msg.NakWithDelay(s.b.pause(attempt, err))
+	}
+	if sent != nil {
+		s.b.log.Debug("nats: answer not sent, the detection will come again", "consumer", s.name, "err", sent)
+	}
+}
+
+// keepAlive tells the server that what is held is being worked on, so that only
+// a dead notifier's detections go to another.
+func (s *sinkReader) keepAlive() {
+	for sleep(s.b.ctx, s.b.cfg.Consumer.AckWait/3) {
+		s.mu.Lock()
+		for _, h := range s.held {
+			if time.Since(h.since) < s.b.cfg.Consumer.MaxHeld {
+				if err := h.msg.InProgress(); err != nil {
+					break // not connected
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Bury stores a dead letter; it returns when it is stored.
+func (c *SinkConsumer) Bury(ctx context.Context, d msg.DeadLetter) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("dead letter of %s: %w", d.Sink, err)
+	}
+	id := d.Sink
+	if d.Detection != nil {
+		id += "/" + d.Detection.ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.b.cfg.AckTimeout)
+	defer cancel()
+	if _, err := c.b.js.PublishMsg(ctx, message(msg.DeadSubject(d.Sink), id, data)); err != nil {
+		c.b.metrics.publishErrors.WithLabelValues(StreamDead).Inc()
+		return fmt.Errorf("dead letter of %s: %w", d.Sink, err)
+	}
+	c.b.metrics.published.WithLabelValues(StreamDead).Inc()
+	return nil
+}
