@@ -9,10 +9,9 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-// convert makes the form in which signatures see an event.
-func convert(ev *matcher.Event) protocol.Event {
+// convert makes the form in which signatures see an event of this shape.
+func convert(ev *matcher.Event, s *shape) protocol.Event {
 	e, p := ev.Event, ev.Process()
-	name := ev.Name()
 	out := trace.Event{
 		Timestamp:           int(e.Time),
 		ProcessorID:         int(e.Cpu),
@@ -28,9 +27,9 @@ func convert(ev *matcher.Event) protocol.Event {
 		ProcessName:         ev.Comm(),
 		HostName:            ev.Batch.Host,
 		EventID:             int(e.Type),
-		EventName:           name,
+		EventName:           s.name,
 		ReturnValue:         int(e.Ret),
-		Args:                arguments(ev.Record),
+		Args:                s.arguments(ev.Record),
 	}
 	if c := ev.Container(); c != nil {
 		out.ContainerID = c.Id
@@ -47,39 +46,20 @@ func convert(ev *matcher.Event) protocol.Event {
 		out.ParentProcessID = out.HostParentProcessID
 	}
 	out.ArgsNum = len(out.Args)
-	origin := trace.EventSource + "/" + string(trace.HostOrigin)
+	origin := hostOrigin
 	if ev.Origin == matcher.ContainerOrigin {
-		origin = trace.EventSource + "/" + string(trace.ContainerOrigin)
+		origin = containerOrigin
 	}
 	return protocol.Event{
-		Headers: protocol.EventHeaders{ContentType: trace.EventContentType + "-" + name, Origin: origin},
+		Headers: protocol.EventHeaders{ContentType: s.contentType, Origin: origin},
 		Payload: out,
 	}
 }
 
-// arguments lists the arguments that could be had.
-func arguments(r msg.Record) []trace.Argument {
-	n := r.NumArgs()
-	out := make([]trace.Argument, 0, n)
-	for i := range n {
-		v, ok := r.ArgAt(i)
-		if !ok {
-			continue
-		}
-		ctype := cType(v.Param.Type)
-		arg := trace.Argument{ArgMeta: trace.ArgMeta{Name: v.Param.Name, Type: ctype}}
-		if named(r.Type, v.Param) {
-			arg.Value = nameOf(v)
-			if !keepsType(v.Param) {
-				arg.Type = "string"
-			}
-		} else {
-			arg.Value = value(v, ctype)
-		}
-		out = append(out, arg)
-	}
-	return out
-}
+const (
+	hostOrigin      = trace.EventSource + "/" + string(trace.HostOrigin)
+	containerOrigin = trace.EventSource + "/" + string(trace.ContainerOrigin)
+)
 
 // sockaddr lays an address out as Tracee does.
 func sockaddr(a *msg.SocketAddress) map[string]string {

@@ -20,53 +20,61 @@ func cType(t string) string {
 	return strings.TrimSpace(t)
 }
 
-// value gives an argument the Go type that follows from its kind and C type,
-// as the table at trace.Argument says.
-func value(v msg.Value, ctype string) any {
-	switch v.Param.Kind {
+// converterOf gives the arguments of a parameter the Go type that follows from
+// its kind and C type, as the table at trace.Argument says.
+func converterOf(p *catalogue.Param, ctype string) func(msg.Value) any {
+	switch p.Kind {
 	case catalogue.String, catalogue.Path:
-		return v.Str()
+		return func(v msg.Value) any { return v.Str() }
 	case catalogue.Strings:
-		return v.Strings()
+		return func(v msg.Value) any { return v.Strings() }
 	case catalogue.Bytes:
-		return v.Bytes()
+		return func(v msg.Value) any { return v.Bytes() }
 	case catalogue.SockAddr:
-		return sockaddr(v.Addr())
+		return func(v msg.Value) any { return sockaddr(v.Addr()) }
 	case catalogue.Cred:
-		return credentials(v.Cred())
+		return func(v msg.Value) any { return credentials(v.Cred()) }
 	case catalogue.Bool:
-		return v.Word != 0
+		return toBool
 	case catalogue.Pointer:
-		return "0x" + strconv.FormatUint(uint64(v.Word), 16)
+		return toPointer
 	}
 	switch ctype {
 	case "int", "pid_t", "uid_t", "gid_t", "mqd_t", "clockid_t", "const clockid_t", "key_t", "key_serial_t", "timer_t", "s32":
-		return int32(v.Word)
+		return toInt32
 	case "unsigned int", "unsigned", "u32", "mode_t", "dev_t", "qid_t":
-		return uint32(v.Word)
+		return toUint32
 	case "umode_t", "unsigned short", "u16", "old_uid_t", "old_gid_t":
-		return uint16(v.Word)
+		return func(v msg.Value) any { return uint16(v.Word) }
 	case "long", "s64":
-		return v.Word
+		return toInt64
 	case "unsigned long", "u64", "off_t", "loff_t", "size_t", "aio_context_t":
-		return uint64(v.Word)
+		return toUint64
 	case "bool":
-		return v.Word != 0
+		return toBool
 	}
 	if strings.HasSuffix(ctype, "*") {
-		return "0x" + strconv.FormatUint(uint64(v.Word), 16)
+		return toPointer
 	}
-	switch v.Param.Kind {
+	switch p.Kind {
 	case catalogue.FD, catalogue.PID, catalogue.Signal, catalogue.UID, catalogue.GID, catalogue.Enum:
-		return int32(v.Word)
+		return toInt32
 	case catalogue.Mode, catalogue.Device:
-		return uint32(v.Word)
+		return toUint32
 	case catalogue.Uint, catalogue.Flags:
-		return uint64(v.Word)
+		return toUint64
 	default:
-		return v.Word
+		return toInt64
 	}
 }
+
+func toBool(v msg.Value) any   { return v.Word != 0 }
+func toInt32(v msg.Value) any  { return int32(v.Word) }
+func toUint32(v msg.Value) any { return uint32(v.Word) }
+func toInt64(v msg.Value) any  { return v.Word }
+func toUint64(v msg.Value) any { return uint64(v.Word) }
+
+func toPointer(v msg.Value) any { return "0x" + strconv.FormatUint(uint64(v.Word), 16) }
 
 // parsed lists which arguments of an event Tracee 0.7 turns into names with
 // its option parse-arguments.
@@ -126,7 +134,7 @@ func named(e *catalogue.Event, p *catalogue.Param) bool {
 func keepsType(p *catalogue.Param) bool { return p.Name == "alert" || p.Name == "syscall" }
 
 // nameOf renders a value by name.
-func nameOf(v msg.Value) string {
+func nameOf(v msg.Value) any {
 	if v.Param.Kind == catalogue.Mode && v.Param.Values == nil {
 		return fileMode(uint32(v.Word))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/pkg/detect"
@@ -30,8 +31,13 @@ type worker struct {
 	program    *program
 	partitions map[uint32][]*instance // parallel to program.rules, made when needed
 
+	// last and all are the partition used last and its instances.
+	last uint32
+	all  []*instance
+
 	serial uint64 // of the event that is converted
 	event  protocol.Event
+	shapes shapes
 }
 
 // instance is one signature in one partition.
@@ -42,6 +48,7 @@ type instance struct {
 
 	mu       sync.Mutex // findings may come from the signature's own goroutines
 	findings []detect.Finding
+	some     atomic.Bool // that there are findings
 }
 
 // Match implements matcher.Worker.
@@ -51,7 +58,7 @@ func (w *worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 		return err
 	}
 	if w.serial != ev.Serial {
-		w.event = convert(ev)
+		w.event = convert(ev, w.shapes.of(ev.Record))
 		w.serial = ev.Serial
 	}
 	err = inst.sig.OnEvent(w.event)
@@ -63,14 +70,18 @@ func (w *worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 // failed: the error is returned for every event until the guard turns the rule
 // off.
 func (w *worker) instance(i int, partition uint32) (*instance, error) {
-	all, ok := w.partitions[partition]
-	if !ok {
-		all = make([]*instance, len(w.program.rules))
-		w.partitions[partition] = all
+	if w.all == nil || w.last != partition {
+		all, ok := w.partitions[partition]
+		if !ok {
+			all = make([]*instance, len(w.program.rules))
+			w.partitions[partition] = all
+		}
+		w.all, w.last = all, partition
 	}
-	if all[i] == nil {
-		inst := &instance{broken: errors.New("its Init panicked")}
-		all[i] = inst
+	inst := w.all[i]
+	if inst == nil {
+		inst = &instance{broken: errors.New("its Init panicked")}
+		w.all[i] = inst
 		inst.sig = w.program.make[i]()
 		err := inst.sig.Init(inst.handle)
 		inst.broken = nil
@@ -78,20 +89,25 @@ func (w *worker) instance(i int, partition uint32) (*instance, error) {
 			inst.broken = fmt.Errorf("Init: %w", err)
 		}
 	}
-	return all[i], all[i].broken
+	return inst, inst.broken
 }
 
 func (inst *instance) handle(f detect.Finding) {
 	inst.mu.Lock()
 	defer inst.mu.Unlock()
 	inst.findings = append(inst.findings, f)
+	inst.some.Store(true)
 }
 
 // report passes on what the signature has found.
 func (w *worker) report(i int, inst *instance, found func(matcher.Finding)) {
+	if !inst.some.Load() {
+		return
+	}
 	inst.mu.Lock()
 	findings := inst.findings
 	inst.findings = nil
+	inst.some.Store(false)
 	inst.mu.Unlock()
 	for _, f := range findings {
 		out := matcher.Finding{Data: f.Data}
@@ -106,6 +122,7 @@ func (w *worker) report(i int, inst *instance, found func(matcher.Finding)) {
 func (w *worker) Forget(partition uint32) {
 	all := w.partitions[partition]
 	delete(w.partitions, partition)
+	w.all = nil
 	closeAll(all)
 }
 
