@@ -2,6 +2,8 @@ package rego
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -10,7 +12,7 @@ import (
 )
 
 // typeString is what Tracee calls the type of an argument whose number it has
-// turned into a name.
+// turned into a name; alert and syscall keep theirs.
 const typeString = "string"
 
 // arg returns an argument as Tracee gives it to rules with its option
@@ -23,13 +25,16 @@ func (d *document) arg(v msg.Value) (value any, typ string) {
 		if v.Param.Values == nil {
 			return v.Word, typ
 		}
+		if name := v.Param.Name; name == "alert" || name == "syscall" {
+			return v.Text(), typ
+		}
 		return v.Text(), typeString
 	case catalogue.Mode:
 		return v.Text(), typeString
 	case catalogue.Pointer:
 		return v.Text(), typ
 	case catalogue.Uint:
-		return uint64(v.Word), typ
+		return unsigned(uint64(v.Word)), typ
 	case catalogue.Bool:
 		return v.Word != 0, typ
 	case catalogue.String, catalogue.Path:
@@ -116,13 +121,22 @@ func (d *document) address(a *msg.SocketAddress) map[string]any {
 	return out
 }
 
+// unsigned is a number as OPA takes it: what is beyond int64 would come out
+// negative from a uint64.
+func unsigned(n uint64) any {
+	if n <= math.MaxInt64 {
+		return int64(n)
+	}
+	return json.Number(strconv.FormatUint(n, 10))
+}
+
 // credentials is the object that Tracee makes of a struct cred.
 func credentials(c *msg.Credentials) map[string]any {
 	n := func(v uint32) any { return int64(v) }
 	return map[string]any{
 		"Uid": n(c.Uid), "Gid": n(c.Gid), "Suid": n(c.Suid), "Sgid": n(c.Sgid), "Euid": n(c.Euid), "Egid": n(c.Egid),
 		"Fsuid": n(c.Fsuid), "Fsgid": n(c.Fsgid), "UserNamespace": n(c.UserNs), "SecureBits": n(c.Securebits),
-		"CapInheritable": c.CapInheritable, "CapPermitted": c.CapPermitted, "CapEffective": c.CapEffective,
-		"CapBounding": c.CapBounding, "CapAmbient": c.CapAmbient,
+		"CapInheritable": unsigned(c.CapInheritable), "CapPermitted": unsigned(c.CapPermitted), "CapEffective": unsigned(c.CapEffective),
+		"CapBounding": unsigned(c.CapBounding), "CapAmbient": unsigned(c.CapAmbient),
 	}
 }

@@ -24,12 +24,12 @@ func (d *document) process(p *msg.Process) ast.Value {
 	if x := p.Exe; x != nil {
 		m["exe"] = d.text(x.Path)
 		m["exe_upper_layer"], m["exe_writable"], m["exe_memfd"] = x.UpperLayer, x.Writable, x.Memfd
-		m["exe_inode"], m["exe_ctime"], m["exe_mtime"] = x.Inode, x.Ctime, x.Mtime
+		m["exe_inode"], m["exe_ctime"], m["exe_mtime"] = unsigned(x.Inode), x.Ctime, x.Mtime
 	}
 	if c := p.Cred; c != nil {
 		m["uid"], m["gid"], m["euid"], m["egid"] = int64(c.Uid), int64(c.Gid), int64(c.Euid), int64(c.Egid)
 		m["login_uid"], m["login_user"] = int64(p.LoginUid), d.text(p.LoginUser)
-		m["cap_effective"], m["cap_permitted"] = c.CapEffective, c.CapPermitted
+		m["cap_effective"], m["cap_permitted"] = unsigned(c.CapEffective), unsigned(c.CapPermitted)
 	}
 	if n := p.Ns; n != nil {
 		m["namespaces"] = map[string]any{
@@ -82,7 +82,7 @@ func (d *document) pod(p *msg.Pod) map[string]any {
 
 // file is input.file: what the descriptor that the event is about refers to.
 func (d *document) file(f *msg.File) map[string]any {
-	out := map[string]any{"fd": int64(f.Fd), "path": d.text(f.Path), "inode": f.Inode}
+	out := map[string]any{"fd": int64(f.Fd), "path": d.text(f.Path), "inode": unsigned(f.Inode)}
 	if f.Local != nil {
 		out["local"] = d.text(f.Local.Text())
 	}

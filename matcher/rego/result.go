@@ -7,8 +7,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// toGo makes plain Go values of a result: numbers as int64 or, where they are
-// no such, float64; sets as sorted lists.
+// toGo makes plain Go values of a result: numbers as int64, uint64 or float64,
+// the first that holds them; sets as sorted lists.
 func toGo(v ast.Value) (any, error) {
 	x, err := ast.JSONWithOpt(v, ast.JSONOpt{SortSets: true, CopyMaps: true})
 	if err != nil {
@@ -21,6 +21,9 @@ func plain(x any) any {
 	switch v := x.(type) {
 	case json.Number:
 		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			return n
+		}
+		if n, err := strconv.ParseUint(string(v), 10, 64); err == nil {
 			return n
 		}
 		f, err := v.Float64()

@@ -21,6 +21,7 @@ type assembler struct {
 	// lookup is the planner's name of get_tracee_argument when it is ours.
 	lookup string
 	size   int
+	err    error
 	// input and data are the locals of the function that hold the documents.
 	input, data int
 	// appends counts, per local of the function, what is put into it.
@@ -52,6 +53,9 @@ func assemble(p *ir.Policy, m *ast.Module, lib library, match string, shared boo
 	}
 	for _, f := range p.Funcs.Funcs {
 		a.function(f)
+	}
+	if a.err != nil {
+		return nil, a.err
 	}
 	name := funcPrefix + m.Package.Path.String() + "." + match
 	entry, ok := a.funcs[name]
@@ -191,11 +195,12 @@ func (a *assembler) literal(stmts []ir.Stmt) (o op, n int) {
 
 // constant is the value of an operand that is one.
 func (a *assembler) constant(o ir.Operand) (value, bool) {
+	// Operands are pointers when the plan was read from JSON.
 	switch x := o.Value.(type) {
-	case ir.StringIndex:
-		return ofText(a.policy.Static.Strings[x].Value), true
-	case ir.Bool:
-		return ofBool(bool(x)), true
+	case *ir.StringIndex:
+		return ofText(a.policy.Static.Strings[*x].Value), true
+	case *ir.Bool:
+		return ofBool(bool(*x)), true
 	}
 	return value{}, false
 }
@@ -218,9 +223,12 @@ func (a *assembler) operand(o ir.Operand) (out operand) {
 	if c, ok := a.constant(o); ok {
 		return operand{fixed: true, value: c}
 	}
-	if l, ok := o.Value.(ir.Local); ok {
-		out.local = a.local(l)
+	l, ok := o.Value.(*ir.Local)
+	if !ok {
+		a.err = fmt.Errorf("the plan has an operand of type %T", o.Value)
+		return out
 	}
+	out.local = a.local(*l)
 	return out
 }
 
