@@ -1,5 +1,5 @@
 // Package builtin is the list of the sources that come with Tripline. A new
-// source is a folder beside it and one line here.
+// source is a folder beside it and a few lines here.
 package builtin
 
 import (
@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tripline/tripline/sensor"
+	"github.com/tripline/tripline/sensor/ebpf"
 	"github.com/tripline/tripline/sensor/replay"
 )
 
@@ -19,25 +20,40 @@ type Config struct {
 	sensor.Config `yaml:",inline"`
 	// Source is one of [Names].
 	Source string        `yaml:"source"`
+	EBPF   ebpf.Config   `yaml:"ebpf"`
 	Replay replay.Config `yaml:"replay"`
 }
 
-// DefaultConfig replays nothing yet.
+// DefaultConfig watches the running kernel.
 func DefaultConfig() Config {
-	return Config{Config: sensor.DefaultConfig(), Source: "replay", Replay: replay.DefaultConfig()}
+	return Config{
+		Config: sensor.DefaultConfig(), Source: "ebpf",
+		EBPF: ebpf.DefaultConfig(), Replay: replay.DefaultConfig(),
+	}
 }
 
+// source is one line of the list.
 type source struct {
-	name  string
-	build func(Config, *slog.Logger, prometheus.Registerer) (sensor.Source, error)
+	name     string
+	validate func(*Config) error
+	build    func(Config, *slog.Logger, prometheus.Registerer) (sensor.Source, error)
 }
 
 // sources is the list.
 func sources() []source {
 	return []source{
-		{"replay", func(c Config, log *slog.Logger, _ prometheus.Registerer) (sensor.Source, error) {
-			return replay.New(c.Replay, log)
-		}},
+		{
+			"ebpf", func(c *Config) error { return c.EBPF.Validate() },
+			func(c Config, log *slog.Logger, reg prometheus.Registerer) (sensor.Source, error) {
+				return ebpf.New(c.EBPF, log, reg)
+			},
+		},
+		{
+			"replay", func(c *Config) error { return c.Replay.Validate() },
+			func(c Config, log *slog.Logger, _ prometheus.Registerer) (sensor.Source, error) {
+				return replay.New(c.Replay, log)
+			},
+		},
 	}
 }
 
@@ -50,12 +66,40 @@ func Names() []string {
 	return out
 }
 
-// New makes the source that the configuration names.
-func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (sensor.Source, error) {
+func find(name string) (source, error) {
 	for _, s := range sources() {
-		if s.name == cfg.Source {
-			return s.build(cfg, log.With("source", s.name), reg)
+		if s.name == name {
+			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("sensor.source: %q is not one of %s", cfg.Source, strings.Join(Names(), ", "))
+	return source{}, fmt.Errorf("sensor.source: %q is not one of %s", name, strings.Join(Names(), ", "))
+}
+
+// Validate checks the stage's fields and those of the source in use.
+func (c Config) Validate() error {
+	s, err := find(c.Source)
+	if err != nil {
+		return err
+	}
+	if err := c.Config.Validate(); err != nil {
+		return fmt.Errorf("sensor: %w", err)
+	}
+	if err := s.validate(&c); err != nil {
+		return fmt.Errorf("sensor.%s: %w", c.Source, err)
+	}
+	return nil
+}
+
+// New makes the source that the configuration names.
+func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (sensor.Source, error) {
+	s, err := find(cfg.Source)
+	if err != nil {
+		return nil, err
+	}
+	src, err := s.build(cfg, log.With("source", s.name), reg)
+	if err != nil {
+		// A typed nil would not be one in the interface.
+		return nil, err
+	}
+	return src, nil
 }

@@ -23,10 +23,10 @@ func DefaultConfig() Config { return Config{Speed: 1} }
 func (c Config) Validate() error {
 	var errs []error
 	if c.File == "" {
-		errs = append(errs, errors.New("replay.file: which recording?"))
+		errs = append(errs, errors.New("file: which recording?"))
 	}
 	if !(c.Speed >= 0 && c.Speed <= 1e6) {
-		errs = append(errs, fmt.Errorf("replay.speed: %v is not between 0 and 1000000", c.Speed))
+		errs = append(errs, fmt.Errorf("speed: %v is not between 0 and 1000000", c.Speed))
 	}
 	return errors.Join(errs...)
 }

@@ -31,7 +31,7 @@ var _ sensor.Patient = (*Source)(nil)
 // and here once to complain early.
 func New(cfg Config, log *slog.Logger) (*Source, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("replay: %w", err)
 	}
 	f, err := os.Open(cfg.File)
 	if err != nil {

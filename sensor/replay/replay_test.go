@@ -208,7 +208,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no file", replay.Config{}, "which recording?"},
 		{"missing file", replay.Config{File: "/nonexistent/x.rec"}, "/nonexistent/x.rec"},
 		{"not a recording", replay.Config{File: save(t, []byte("hello, world"))}, "does not begin with TLREC"},
-		{"negative speed", replay.Config{File: "x", Speed: -1}, "replay.speed: -1"},
+		{"negative speed", replay.Config{File: "x", Speed: -1}, "replay: speed: -1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := replay.New(c.cfg, discard()); err == nil || !strings.Contains(err.Error(), c.want) {
