@@ -87,6 +87,7 @@ func (s *Step) link(t *table, n *node, ppid int32, start uint64) *node {
 func (s *Step) ancestors(t *table, b *msg.Batch, n *node) []uint32 {
 	s.line = s.line[:0]
 	for p := s.parent(t, n); p != nil && len(s.line) < s.cfg.MaxAncestors; p = s.parent(t, p) {
+		p.seen = max(p.seen, t.now) // what others descend from stays
 		s.line = append(s.line, t.place(b, p))
 	}
 	return s.line
@@ -99,9 +100,6 @@ func (t *table) place(b *msg.Batch, n *node) uint32 {
 	}
 	row := enricher.ShallowCopy(n.row)
 	row.StartTime = n.start
-	if n.dead {
-		row.Flags |= uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED)
-	}
 	b.Processes = append(b.Processes, row)
 	n.inBatch, n.inRow, n.at = t.batch, n.row, uint32(len(b.Processes)-1)
 	return n.at

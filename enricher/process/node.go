@@ -1,6 +1,9 @@
 package process
 
-import "github.com/tripline/tripline/pkg/msg"
+import (
+	"github.com/tripline/tripline/enricher"
+	"github.com/tripline/tripline/pkg/msg"
+)
 
 // node is one process of the table.
 type node struct {
@@ -39,5 +42,11 @@ type node struct {
 // architecture that Tripline runs on.
 const tick = 10_000_000
 
-// set replaces the row.
-func (n *node) set(row *msg.Process) { n.row = row }
+// mark sets or clears a flag.
+func (n *node) mark(flag msg.ProcessFlag, on bool) {
+	row := enricher.ShallowCopy(n.row)
+	if row.Flags |= uint32(flag); !on {
+		row.Flags &^= uint32(flag)
+	}
+	n.row = row
+}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +22,8 @@ type reader struct {
 	// cgroup picks the path to show from the text of /proc/PID/cgroup.
 	cgroup func([]byte) string
 	buf    []byte
+	// stuck counts reads of command lines that have not come back.
+	stuck atomic.Int32
 }
 
 const (
@@ -127,9 +131,7 @@ func (r *reader) read(pid int32, wantTicks uint64) (*msg.Process, error) {
 	if b, err := r.file(r.path(pid, "status"), 8192); err == nil {
 		parseStatus(b, p)
 	}
-	if b, err := r.file(r.path(pid, "cmdline"), maxArgs); err == nil {
-		p.Args = splitArgs(b)
-	}
+	p.Args = r.cmdline(pid)
 	if p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_KTHREAD) == 0 {
 		p.Exe = r.exe(pid)
 		p.Cwd, _ = os.Readlink(r.path(pid, "cwd"))
@@ -148,6 +150,45 @@ func (r *reader) read(pid int32, wantTicks uint64) (*msg.Process, error) {
 		return nil, errGone
 	}
 	return p, nil
+}
+
+const (
+	// cmdlineWait is how long a command line is waited for, and maxStuck how
+	// many reads may hang before no more are tried.
+	cmdlineWait = 100 * time.Millisecond
+	maxStuck    = 4
+)
+
+// cmdline returns the arguments of a process. They are read from the process's
+// own memory, which it can back with a file system that never answers, so
+// nothing waits for them without limit.
+func (r *reader) cmdline(pid int32) []string {
+	if r.stuck.Load() >= maxStuck {
+		return nil
+	}
+	answer := make(chan []string, 1)
+	r.stuck.Add(1)
+	path := r.path(pid, "cmdline")
+	go func() {
+		own := reader{}
+		b, err := own.file(path, 4096)
+		if err == nil && len(b) == 4096 {
+			b, err = own.file(path, maxArgs)
+		}
+		r.stuck.Add(-1)
+		if err != nil {
+			b = nil
+		}
+		answer <- splitArgs(b)
+	}()
+	timer := time.NewTimer(cmdlineWait)
+	defer timer.Stop()
+	select {
+	case args := <-answer:
+		return args
+	case <-timer.C:
+		return nil
+	}
 }
 
 // noLogin is (uid_t)-1: the process belongs to no login.

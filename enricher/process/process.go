@@ -177,7 +177,7 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 	for ; applied < n; applied++ {
 		s.apply(t, b, applied, nil, again)
 	}
-	t.expire()
+	t.expire(false)
 	s.sizes.live.Store(int64(t.count - t.nDead))
 	s.sizes.dead.Store(int64(t.nDead))
 }

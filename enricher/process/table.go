@@ -75,6 +75,7 @@ func (t *table) exit(n *node, at int64) {
 		return
 	}
 	n.dead, n.exited = true, at
+	n.mark(msg.ProcessFlag_PROCESS_FLAG_EXITED, true)
 	t.nDead++
 	if !n.queued {
 		n.queued = true
@@ -87,16 +88,21 @@ func (t *table) touch(n *node, at int64) {
 	n.seen = at
 	if n.dead && at > n.exited && t.byPID[n.pid] == n {
 		n.dead = false
+		n.mark(msg.ProcessFlag_PROCESS_FLAG_EXITED, false)
 		t.nDead--
 	}
 }
 
 // expire forgets the dead whose time is over, and more when there are too many.
-func (t *table) expire() {
+// Within a batch it leaves those that the batch names.
+func (t *table) expire(within bool) {
 	keep := int64(t.cfg.KeepDead)
 	for t.deadAt < len(t.dead) {
 		n := t.dead[t.deadAt]
 		if n.dead && !n.evicted && t.now-n.exited < keep && t.nDead <= t.cfg.MaxDead && t.count <= t.cfg.MaxProcesses {
+			break
+		}
+		if within && n.inBatch == t.batch {
 			break
 		}
 		t.dead[t.deadAt] = nil
@@ -146,12 +152,12 @@ func (t *table) bound() {
 	if t.count <= t.cfg.MaxProcesses {
 		return
 	}
-	t.expire()
+	t.expire(true)
 	for t.count > t.cfg.MaxProcesses {
 		var oldest *node
 		tried := 0
 		for _, n := range t.byPID { // the order of a map is random enough
-			if oldest == nil || n.seen < oldest.seen {
+			if n.inBatch != t.batch && (oldest == nil || n.seen < oldest.seen) {
 				oldest = n
 			}
 			if tried++; tried == 16 {
@@ -159,7 +165,7 @@ func (t *table) bound() {
 			}
 		}
 		if oldest == nil {
-			return
+			return // all are in use; the next batch makes room
 		}
 		t.evict(oldest)
 	}
