@@ -14,7 +14,7 @@ readable(flags) if contains(flags, "O_RDONLY")
 readable(flags) if contains(flags, "O_RDWR")
 
 # elf says whether base64-encoded content begins with the magic of an ELF file.
-# "f0VM" is the base64 of its first three bytes.
+# The four bytes of the magic decide the first five characters.
 elf(content) if startswith(content, "f0VMR")
 
 # basename is what follows the last slash of a path.

@@ -1,0 +1,17 @@
+# METADATA
+# title: Device mounted in a container
+# description: A process in a container mounted a device, which shows it the file system of the host
+# custom:
+#   id: TRC-11
+#   version: 1.0.0
+#   severity: high
+#   mitre: "Privilege Escalation: Escape to Host"
+#   tags: [container]
+#   events: [security_sb_mount]
+#   origin: container
+package tripline.device_mount
+
+match := {"mounted device": device} if {
+	device := input.argsByName.dev_name
+	startswith(device, "/dev/")
+}
