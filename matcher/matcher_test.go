@@ -68,7 +68,9 @@ func TestOrigin(t *testing.T) {
 
 // TestRepeated delivers batches again in the ways that the bus can.
 func TestRepeated(t *testing.T) {
-	newRig := func(t *testing.T) *rig { return start(t, config(), goLanguage(countTo("T-3", 3, "sched_process_exec"))) }
+	newRig := func(t *testing.T) *rig {
+		return start(t, config(), goLanguage(countTo("T-3", 3, "sched_process_exec")))
+	}
 	feed := func(t *testing.T, r *rig, first bool, seqs ...uint64) error {
 		t.Helper()
 		var acts []act
