@@ -38,6 +38,7 @@ type Enricher struct {
 	lastSeq  uint64
 	rows     []rowFate
 	underway sync.WaitGroup
+	ready    atomic.Bool
 
 	counts struct {
 		batches, events, published, failed, lost, again, replayed atomic.Uint64
@@ -95,6 +96,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 	if err := e.rebuild(ctx); err != nil {
 		return ended(ctx, err)
 	}
+	e.ready.Store(true)
 	deliveries := make(chan msg.Delivery[*msg.Batch])
 	beside.Go(func() {
 		for {
@@ -436,6 +438,15 @@ func (e *Enricher) drain() {
 	case <-ctx.Done():
 		e.log.Warn("stopped before everything was stored; the raw batches come again", "drain", e.cfg.Drain)
 	}
+}
+
+// Ready says why the stage does not enrich yet: nil once the past was replayed
+// and the steps have looked around.
+func (e *Enricher) Ready() error {
+	if e.ready.Load() {
+		return nil
+	}
+	return errors.New("enricher: still rebuilding what was known before the start")
 }
 
 // Health reports what the heartbeat carries. It may be called at any time.

@@ -44,6 +44,9 @@ const tick = 10_000_000
 
 // mark sets or clears a flag.
 func (n *node) mark(flag msg.ProcessFlag, on bool) {
+	if (n.row.Flags&uint32(flag) != 0) == on {
+		return
+	}
 	row := enricher.ShallowCopy(n.row)
 	if row.Flags |= uint32(flag); !on {
 		row.Flags &^= uint32(flag)

@@ -160,7 +160,9 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 		t.touch(st.node, e.Time)
 		if e.Tid == st.node.pid && st.comm != e.Comm+1 {
 			st.comm = e.Comm + 1
-			s.renamed(t, st.node, b.Strings[e.Comm], again)
+			if s.renamed(t, st.node, b.Strings[e.Comm], again) {
+				st.at, st.epoch = t.place(b, st.node), 0
+			}
 		}
 		if e.Type == s.events.fork {
 			applied = s.forked(t, b, e, applied, n, st.node, again)
@@ -225,6 +227,9 @@ func (s *Step) apply(t *table, b *msg.Batch, i int, forker *node, again bool) {
 	default:
 		s.thin(t, n, p)
 	}
+	if n.row.Comm != "" && !again {
+		p.Comm = n.row.Comm // the process's name; a thin row has its thread's
+	}
 	complete(p, n.row, true)
 	self(p, n.row)
 	s.rows[i] = rowState{node: n, at: uint32(i)}
@@ -240,7 +245,10 @@ func (s *Step) meet(t *table, p *msg.Process, forker *node) *node {
 			parent = t.find(p.Ppid, p.ParentStartTime)
 		}
 		if parent != nil && !parent.evicted {
-			if p.Knowledge == msg.Knowledge_KNOWLEDGE_KERNEL {
+			switch {
+			case p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED) != 0:
+				complete(row, parent.row, false) // the last word of one never heard of
+			case p.Knowledge == msg.Knowledge_KNOWLEDGE_KERNEL:
 				child(row, parent.row)
 			}
 			share(row, parent.row)
@@ -291,15 +299,13 @@ func (s *Step) update(t *table, n *node, p *msg.Process, again bool) {
 	}
 	old := n.row
 	row := s.intern.keep(p)
-	// A full row without an image is news of something else (credentials).
+	// A full row without an image is news of something else: of other
+	// credentials, or of an exit, when the memory is gone already.
 	replaced := image(p) && (!sameImage(p, old) || p.ExecTime > old.ExecTime)
 	complete(row, old, !replaced)
 	self(row, old)
-	if !image(p) && old.Knowledge == msg.Knowledge_KNOWLEDGE_INHERITED {
-		row.Knowledge = old.Knowledge
-	}
-	if !replaced && old.Knowledge == msg.Knowledge_KNOWLEDGE_KERNEL {
-		row.Knowledge = old.Knowledge
+	if !replaced && (!image(p) && full(old) || old.Knowledge == msg.Knowledge_KNOWLEDGE_KERNEL) {
+		row.Knowledge, p.Knowledge = old.Knowledge, old.Knowledge
 	}
 	share(row, old)
 	n.row, n.unread = row, false
@@ -359,24 +365,24 @@ func (s *Step) reparent(t *table, n *node, p *msg.Process) {
 	t.epoch++
 }
 
-// renamed notes the name of a thread group's leader. A new one comes from
-// prctl(2), or from an exec that was lost: then the process runs another file.
-func (s *Step) renamed(t *table, n *node, comm string, again bool) {
+// renamed notes the name of a thread group's leader, and says whether that was
+// news. A new one comes from prctl(2), or from an exec that was lost: then the
+// process runs another file.
+func (s *Step) renamed(t *table, n *node, comm string, again bool) bool {
 	if comm == n.row.Comm || comm == "" || again {
-		return
+		return false
 	}
 	if t.local && !s.replayed && !n.dead && n.row.Exe != nil && s.budget.take() {
-		if path := s.reader.exePath(n.pid); path != "" && path != n.row.Exe.Path {
-			if s.reread(t, n) {
-				s.count(repaired)
-				return
-			}
+		if path := s.reader.exePath(n.pid); path != "" && path != n.row.Exe.Path && s.reread(t, n) {
+			s.count(repaired)
+			return true
 		}
 	}
 	row := copyRow(n.row)
 	row.Comm = s.intern.str(comm)
 	n.row = row
 	t.epoch++
+	return true
 }
 
 // reread replaces what is known of a live process by what /proc says.

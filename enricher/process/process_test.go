@@ -437,3 +437,47 @@ func TestBootsAreKeptApart(t *testing.T) {
 		t.Errorf("got %s", got[0])
 	}
 }
+
+func TestNames(t *testing.T) {
+	s, k := newStep(t, nil), newKernel()
+	k.tree()
+	k.send(t, s, false)
+	// A thread with a name of its own makes the first event of the batch.
+	k.rows[20] = k.Process(&msg.Process{Pid: 20, StartTime: k.start[20], Comm: "worker"})
+	k.event("openat", k.rows[20], 21, "worker", -100, k.String("/x"), 0, 0)
+	k.open(20, "sh")
+	k.open(20, "renamed") // prctl(PR_SET_NAME) by the leader
+	b := k.send(t, s, false)
+	for i, want := range []string{"sh", "sh", "renamed"} {
+		r := b.Record(i)
+		if got := r.Process().Comm; got != want {
+			t.Errorf("event %d: the process is called %q, want %q", i, got, want)
+		}
+		if got := line(r); got != "20:/bin/sh 10:/bin/httpd 1:/init" {
+			t.Errorf("event %d: %s", i, got)
+		}
+	}
+	if got := b.Record(0).Comm(); got != "worker" {
+		t.Errorf("the thread is called %q", got)
+	}
+}
+
+// TestLastWords is about the full row of an exit, which has no image any more.
+func TestLastWords(t *testing.T) {
+	s, k := newStep(t, nil), newKernel()
+	k.tree()
+	k.send(t, s, false)
+	last := func(pid int32, start uint64) *msg.Process {
+		k.start[pid] = start
+		k.rows[pid] = k.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 10, ParentStartTime: k.start[10], Comm: "sh",
+			Cred: &msg.Credentials{Uid: 9}, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL, Flags: uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED)})
+		k.exit(pid, "sh")
+		return k.send(t, s, false).Record(0).Process()
+	}
+	if p := last(20, k.start[20]); p.Exe.GetPath() != "/bin/sh" || p.Cred.GetUid() != 9 {
+		t.Errorf("known: %q, uid %d", p.Exe.GetPath(), p.Cred.GetUid())
+	}
+	if p := last(88, ms(7000)); p.Exe.GetPath() != "" {
+		t.Errorf("one never heard of is said to have run %q", p.Exe.GetPath())
+	}
+}
