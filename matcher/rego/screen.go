@@ -41,8 +41,12 @@ func (n memoNames) slot(key string) int {
 func (l *Language) newScreen(file string, m *ast.Module, lib library, match string, shared bool, memos memoNames) *screen {
 	policy, err := l.plan(file, m, lib, match)
 	if err == nil {
+		a := &assembler{policy: policy, funcs: map[string]*function{}, memos: memos, file: file}
+		if shared {
+			a.share(lib)
+		}
 		var s *screen
-		if s, err = assemble(policy, m, lib, match, shared, file, memos); err == nil {
+		if s, err = a.assemble(m.Package.Path.String() + "." + match); err == nil {
 			return s
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/ir"
 )
 
@@ -20,8 +19,11 @@ type assembler struct {
 	libs []string
 	// lookup is the planner's name of get_tracee_argument when it is ours.
 	lookup string
-	size   int
-	err    error
+	// anyInput is set when input is not an event: what it holds is then looked
+	// up when the rule runs.
+	anyInput bool
+	size     int
+	err      error
 	// input and data are the locals of the function that hold the documents.
 	input, data int
 	// appends counts, per local of the function, what is put into it.
@@ -31,38 +33,38 @@ type assembler struct {
 // funcPrefix is what the planner puts before the names of rules.
 const funcPrefix = "g0."
 
-// assemble compiles the plan's functions.
-func assemble(p *ir.Policy, m *ast.Module, lib library, match string, shared bool, file string, memos memoNames) (*screen, error) {
-	a := &assembler{policy: p, funcs: map[string]*function{}, memos: memos, file: file}
-	if shared {
-		for _, pkg := range lib.packages() {
-			a.libs = append(a.libs, funcPrefix+pkg.String()+".")
-		}
-		if lib.ownsTraceeHelpers() {
-			a.lookup = funcPrefix + "data.tracee.helpers.get_tracee_argument"
-		}
-	}
-	if p.Funcs == nil {
+// assemble compiles the plan; rule is the full name of the one to run.
+func (a *assembler) assemble(rule string) (*screen, error) {
+	if a.policy.Funcs == nil {
 		return nil, fmt.Errorf("the plan has no functions")
 	}
-	for _, f := range p.Funcs.Funcs {
+	for _, f := range a.policy.Funcs.Funcs {
 		if len(f.Params) < 2 {
 			return nil, fmt.Errorf("function %s of the plan has %d parameters, expected input and data", f.Name, len(f.Params))
 		}
 		a.funcs[f.Name] = &function{}
 	}
-	for _, f := range p.Funcs.Funcs {
+	for _, f := range a.policy.Funcs.Funcs {
 		a.function(f)
 	}
 	if a.err != nil {
 		return nil, a.err
 	}
-	name := funcPrefix + m.Package.Path.String() + "." + match
-	entry, ok := a.funcs[name]
+	entry, ok := a.funcs[funcPrefix+rule]
 	if !ok {
-		return nil, fmt.Errorf("the plan has no function %s", name)
+		return nil, fmt.Errorf("the plan has no function %s", rule)
 	}
 	return &screen{entry: entry}, nil
+}
+
+// share lets the memo of library functions be the same in all rules.
+func (a *assembler) share(lib library) {
+	for _, pkg := range lib.packages() {
+		a.libs = append(a.libs, funcPrefix+pkg.String()+".")
+	}
+	if lib.ownsTraceeHelpers() {
+		a.lookup = funcPrefix + "data.tracee.helpers.get_tracee_argument"
+	}
 }
 
 func (a *assembler) function(f *ir.Func) {

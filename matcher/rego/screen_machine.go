@@ -47,17 +47,16 @@ const maxFlagNames = 4096
 
 // machine runs screens for one goroutine.
 type machine struct {
-	doc    *document
-	ev     *matcher.Event
-	epoch  uint64
-	stack  []value
-	fp     int
-	spent  int
-	memo   []memo
-	args   []argMemo
-	flags  map[flagKey]string
-	bctx   topdown.BuiltinContext
-	answer value
+	doc   *document
+	ev    *matcher.Event
+	epoch uint64
+	stack []value
+	fp    int
+	spent int
+	memo  []memo
+	args  []argMemo
+	flags map[flagKey]string
+	bctx  topdown.BuiltinContext
 }
 
 // memo holds what a call returned for the event of its epoch.
@@ -99,15 +98,19 @@ func (m *machine) begin(ev *matcher.Event) {
 // dismiss says whether the rule surely finds nothing in the event. Otherwise
 // OPA has to be asked.
 func (m *machine) dismiss(s *screen) bool {
-	m.spent = 0
-	m.fp = 0
-	frame := m.push(s.entry.size)
-	frame[s.entry.params[0]] = value{kind: event}
-	if m.run(s.entry, frame) == ask {
-		return false
+	r, sure := m.evaluate(s.entry, value{kind: event})
+	return sure && (r.kind == undefined || r.kind == boolean && r.num == 0)
+}
+
+// evaluate runs a rule; sure is false when OPA has to be asked.
+func (m *machine) evaluate(f *function, input value) (r value, sure bool) {
+	m.spent, m.fp = 0, 0
+	frame := m.push(f.size)
+	frame[f.params[0]] = input
+	if m.run(f, frame) == ask {
+		return value{}, false
 	}
-	r := &frame[s.entry.result]
-	return r.kind == undefined || r.kind == boolean && r.num == 0
+	return frame[f.result], true
 }
 
 // push returns a cleared frame. Frames below keep their memory when the stack

@@ -187,7 +187,7 @@ func (a *assembler) dot(s *ir.DotStmt) op {
 	if from == a.data {
 		return asks
 	}
-	if from == a.input && key.fixed {
+	if from == a.input && key.fixed && !a.anyInput {
 		get := field(key.value.str)
 		if key.value.kind != text {
 			return func(*machine, []value) code { return leave }
