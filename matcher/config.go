@@ -49,6 +49,9 @@ type GuardConfig struct {
 	// Overrun is how long one evaluation may take. It is wall-clock time, in
 	// steps of a few ms, so it must be well above what a busy machine adds.
 	Overrun time.Duration `yaml:"overrun"`
+	// Stuck is how long one batch may take before it is reported with the
+	// rule that is running.
+	Stuck time.Duration `yaml:"stuck"`
 }
 
 // DefaultConfig runs the built-in rules, all of them, on every core.
@@ -61,7 +64,7 @@ func DefaultConfig() Config {
 		Settle:   200 * time.Millisecond,
 		Rescan:   time.Minute,
 		Remember: 1 << 16,
-		Guard:    GuardConfig{Failures: 50, Window: time.Minute, Overrun: 250 * time.Millisecond},
+		Guard:    GuardConfig{Failures: 50, Window: time.Minute, Overrun: 250 * time.Millisecond, Stuck: 5 * time.Second},
 	}
 }
 
@@ -96,6 +99,8 @@ func (c GuardConfig) Validate() error {
 		return fmt.Errorf("matcher.guard.window: %s, expected more than 0", c.Window)
 	case c.Overrun < 10*time.Millisecond:
 		return fmt.Errorf("matcher.guard.overrun: %s, expected at least 10ms", c.Overrun)
+	case c.Stuck <= 0:
+		return fmt.Errorf("matcher.guard.stuck: %s, expected more than 0", c.Stuck)
 	}
 	return nil
 }

@@ -6,9 +6,24 @@
 // shared out among the matchers; within one, a partition always goes to the
 // same [Worker] goroutine, in order, so rules may keep state per partition.
 //
+// # Delivery
+//
 // A batch is acknowledged when all detections it led to are stored. A batch
-// delivered twice gives the same detection ids, which the stream removes.
+// delivered twice gives the same detection ids, which the stream removes, and
+// is evaluated once as long as the partition stays here, so rules that count
+// are not misled: the type stream says how.
+//
+// # Rules
+//
+// Rules come from directories and files, and from what is built in; see
+// [Load]. While the matcher runs, files are watched, and a change makes a new
+// [Ruleset], which each worker takes up before its next batch. A language none
+// of whose files have changed keeps its program, its workers and so what its
+// rules remember; in one that has changed, rules start afresh. A file that has
+// become bad is reported, and its last good version stays in force.
+//
+// # Guard
 //
 // A rule that errors, panics or overruns its time is counted, reported once,
-// and disabled past a limit; it never stops the others.
+// and disabled past a limit until its file changes; it never stops the others.
 package matcher

@@ -28,9 +28,11 @@ type Evaluator struct {
 	workers map[*compiled]Worker
 	slots   []slotState // parallel to rs.Rules
 
-	ev     Event
-	serial uint64
-	stats  evalStats
+	ev       Event
+	serial   uint64
+	batches  uint64
+	stats    evalStats
+	progress progress
 
 	// What the handler of the running evaluation needs, so that it is made
 	// once.
@@ -126,12 +128,15 @@ func (e *Evaluator) Batch(b *msg.Batch, emit func(*msg.Detection)) {
 // says so.
 func (e *Evaluator) batch(b *msg.Batch, partition uint32, skip func(*msg.Event) bool, emit func(*msg.Detection)) {
 	e.emit = emit
+	e.batches++
+	e.progress.batch.Store(e.batches)
 	for i, ev := range b.Events {
 		if !e.rs.wanted(ev.Type) || skip != nil && skip(ev) {
 			continue
 		}
 		e.event(b.Record(i), partition)
 	}
+	e.progress.batch.Store(0)
 	e.ev.Record = msg.Record{}
 	e.account()
 }
@@ -173,6 +178,7 @@ func (e *Evaluator) run(refs []int32) (done int) {
 			began = time.Now()
 		}
 		before := e.clock.ns.Load()
+		e.progress.rule.Store(&e.rs.Rules[n])
 		err := s.worker.Match(s.index, &e.ev, e.found)
 		if spent := time.Duration(e.clock.ns.Load() - before); spent > s.guard.cfg.Overrun {
 			e.fail(n, failOverrun, fmt.Sprintf("one evaluation took about %s, the limit is %s", spent, s.guard.cfg.Overrun), "")

@@ -165,6 +165,9 @@ func (f *found) read(p string) error {
 	if err != nil {
 		return reason(err)
 	}
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
 	if info.Size() > maxRuleFile {
 		return fmt.Errorf("%d bytes, the limit is %d", info.Size(), maxRuleFile)
 	}

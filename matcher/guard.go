@@ -31,6 +31,52 @@ func (c *clock) run(ctx context.Context) {
 	}
 }
 
+// progress shows from outside what a worker is at.
+type progress struct {
+	batch atomic.Uint64        // counts batches; 0 while there is none
+	rule  atomic.Pointer[Rule] // the one that is running or ran last
+}
+
+// watchdog finds batches that do not end, until the context does, and names
+// the rule that is running. They are not broken off: Go has no way to stop a
+// function, and the other languages have time limits of their own.
+func (m *Matcher) watchdog(ctx context.Context, workers []*worker) {
+	every := m.cfg.Guard.Stuck
+	t := time.NewTicker(every)
+	defer t.Stop()
+	type sight struct {
+		batch uint64
+		told  bool
+	}
+	last := make([]sight, len(workers))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		stuck := []string{}
+		for i, w := range workers {
+			p := &w.eval.progress
+			now := p.batch.Load()
+			if now == 0 || now != last[i].batch {
+				last[i] = sight{batch: now}
+				continue
+			}
+			name := ""
+			if r := p.rule.Load(); r != nil {
+				name = ruleKey(*r)
+			}
+			stuck = append(stuck, name)
+			if !last[i].told {
+				last[i].told = true
+				m.log.Error("a batch does not end; the partitions of its worker stand still", "rule", name, "worker", i, "longer_than", every)
+			}
+		}
+		m.stuck.Store(&stuck)
+	}
+}
+
 // Failure kinds, as metrics name them.
 const (
 	failError   = "error"

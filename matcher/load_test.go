@@ -143,6 +143,7 @@ func TestConfigValidate(t *testing.T) {
 		{func(c *matcher.Config) { c.Guard.Failures = 0 }, "matcher.guard.failures"},
 		{func(c *matcher.Config) { c.Guard.Window = 0 }, "matcher.guard.window"},
 		{func(c *matcher.Config) { c.Guard.Overrun = 1 }, "matcher.guard.overrun"},
+		{func(c *matcher.Config) { c.Guard.Stuck = 0 }, "matcher.guard.stuck"},
 	} {
 		cfg := matcher.DefaultConfig()
 		c.change(&cfg)

@@ -145,7 +145,10 @@ func (l *loader) compile(lang Language, files []File, old *compiled) *compiled {
 	}
 	c := &compiled{lang: lang, files: files, program: program, problems: problems}
 	if program != nil {
-		c.rules = program.Rules()
+		c.rules = slices.Clone(program.Rules())
+		for i := range c.rules {
+			c.rules[i].Info.Language = lang.Name()
+		}
 	}
 	c.guards = carryGuards(c.rules, old, l.cfg.Guard)
 	return c

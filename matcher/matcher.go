@@ -1,6 +1,7 @@
 package matcher
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,7 @@ type Matcher struct {
 	clock   *clock
 	loader  *loader
 	rules   atomic.Pointer[Ruleset]
+	stuck   atomic.Pointer[[]string] // rules in whose midst a batch does not end
 }
 
 // New loads the rules; builtin holds the rule files that come with Tripline
@@ -70,6 +72,7 @@ func (m *Matcher) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { m.clock.run(ctx); return nil })
+	g.Go(func() error { m.watchdog(ctx, workers); return nil })
 	reloaded := make(chan struct{}, 1)
 	g.Go(func() error { return m.announce(ctx, reloaded) })
 	if m.cfg.Watch {
@@ -163,6 +166,12 @@ func (m *Matcher) Health() (counters map[string]uint64, detail map[string]any) {
 	if len(off) > 0 {
 		detail["disabled"] = off
 	}
+	if stuck := m.stuck.Load(); stuck != nil && len(*stuck) > 0 {
+		detail["stuck"] = *stuck
+	}
+	if busiest := busiest(rs); len(busiest) > 0 {
+		detail["busiest"] = busiest
+	}
 	var problems []string
 	for _, p := range rs.Problems {
 		problems = append(problems, p.Error())
@@ -172,3 +181,29 @@ func (m *Matcher) Health() (counters map[string]uint64, detail map[string]any) {
 	}
 	return m.metrics.counters(), detail
 }
+
+// busiest lists the rules that cost most, with what an evaluation of them
+// takes on average, going by samples.
+func busiest(rs *Ruleset) []map[string]any {
+	type cost struct {
+		rule        string
+		evaluations uint64
+		ns          float64
+	}
+	var costs []cost
+	for n, s := range rs.slots {
+		if samples := s.guard.samples.Load(); samples > 0 {
+			mean := float64(s.guard.sampledNs.Load()) / float64(samples)
+			costs = append(costs, cost{ruleKey(rs.Rules[n]), s.guard.evaluations.Load(), mean})
+		}
+	}
+	slices.SortFunc(costs, func(a, b cost) int { return cmp.Compare(b.ns*float64(b.evaluations), a.ns*float64(a.evaluations)) })
+	var out []map[string]any
+	for _, c := range costs[:min(len(costs), maxBusiest)] {
+		out = append(out, map[string]any{"rule": c.rule, "evaluations": c.evaluations, "ns": uint64(c.ns)})
+	}
+	return out
+}
+
+// maxBusiest is how many rules the heartbeat gives the cost of.
+const maxBusiest = 5

@@ -90,7 +90,7 @@ func newRuleset(languages []*compiled, order func(file string) int, sel []string
 	for i, ok := range used {
 		if !ok {
 			rs.Problems = append(rs.Problems, Problem{
-				Warning: true, Code: "no-such-rule", File: "select",
+				Warning: true, Code: "no-such-rule", File: "matcher.select",
 				Message: fmt.Sprintf("no rule has an id or name that matches %q", sel[i]),
 			})
 		}
