@@ -71,8 +71,8 @@ struct tl_part {
 struct tl_head {
 	__u16 kind;
 	__u16 flags;
-	__u32 event; /* catalogue id */
-	__u64 time; /* ns since boot */
+	__u32 event;	  /* catalogue id */
+	__u64 time;	  /* ns since boot */
 	__u64 start_time; /* of the thread group's leader, ns since boot */
 	__u64 cgroup_id;
 	__u64 cgroup_v1_id;
@@ -172,7 +172,7 @@ struct tl_cgroup_event {
 	__u64 id;
 	__u32 hierarchy;
 	__u32 pid; /* attached */
-	/* Parts follow. */
+		   /* Parts follow. */
 };
 
 /*
@@ -188,8 +188,8 @@ enum tl_arg_kind {
 };
 
 enum tl_arg_flag {
-	TL_ARG_LENGTH_POINTER = 1, /* the length argument points to the length */
-	TL_ARG_OUTPUT = 2, /* written by the kernel: only there if the call succeeded */
+	TL_ARG_LENGTH_POINTER = 1,  /* the length argument points to the length */
+	TL_ARG_OUTPUT = 2,	    /* written by the kernel: only there if the call succeeded */
 	TL_ARG_BOUND_BY_RETURN = 4, /* the return value is how many bytes are there */
 };
 
@@ -202,8 +202,8 @@ struct tl_arg {
 
 enum tl_call_flag {
 	TL_CALL_VARIABLE = 1, /* has arguments that are not scalars */
-	TL_CALL_SAVE = 2, /* the arguments are gone at exit: taken at entry */
-	TL_CALL_ENTRY = 4, /* does not come back: recorded at entry */
+	TL_CALL_SAVE = 2,     /* the arguments are gone at exit: taken at entry */
+	TL_CALL_ENTRY = 4,    /* does not come back: recorded at entry */
 };
 
 struct tl_call {
@@ -226,15 +226,15 @@ enum tl_gate {
 
 /* Everything that sensor/ebpf changes or reads while the programs run. */
 struct tl_shared {
-	__u8 gate[TL_CALLS]; /* enum tl_gate, by raw number */
+	__u8 gate[TL_CALLS];  /* enum tl_gate, by raw number */
 	__u8 entry[TL_CALLS]; /* the same, for calls that need the program at entry */
 	__u8 events[TL_EVENTS - TL_FIRST_EVENT]; /* 1: let through; index id - TL_FIRST_EVENT */
-	__u16 native[TL_CALLS]; /* raw number to catalogue id */
+	__u16 native[TL_CALLS];			 /* raw number to catalogue id */
 	__u16 compat[TL_CALLS];
 	struct tl_call calls[TL_CALLS]; /* by catalogue id */
-	__u64 drops[TL_EVENTS]; /* by catalogue id */
-	__u32 self; /* the sensor's own process in the first pid namespace */
-	__u32 bytes_max; /* how much of a buffer is carried, at most TL_BYTES_MAX */
+	__u64 drops[TL_EVENTS];		/* by catalogue id */
+	__u32 self;			/* the sensor's own process in the first pid namespace */
+	__u32 bytes_max;		/* how much of a buffer is carried, at most TL_BYTES_MAX */
 };
 
 #endif

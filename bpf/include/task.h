@@ -58,8 +58,8 @@ static __always_inline void head_fill(struct tl_head *h, struct task_struct *tas
 	h->cpu = bpf_get_smp_processor_id();
 	if (level) {
 		h->ns_tid = pid_at(pid, level);
-		h->ns_pid = h->pid == h->tid ? h->ns_tid :
-					       pid_at(BPF_CORE_READ(leader, thread_pid), level);
+		h->ns_pid =
+		    h->pid == h->tid ? h->ns_tid : pid_at(BPF_CORE_READ(leader, thread_pid), level);
 	} else {
 		h->ns_tid = h->tid;
 		h->ns_pid = h->pid;
@@ -104,9 +104,9 @@ static __always_inline void process_ids(struct tl_process *p, struct task_struct
 	p->ns_pid = pid_at(pid, level);
 	/* Of a parent outside the namespace the process itself sees 0. */
 	parent = BPF_CORE_READ(parent, group_leader);
-	p->ns_ppid = BPF_CORE_READ(parent, thread_pid, level) < level ?
-			     0 :
-			     pid_at(BPF_CORE_READ(parent, thread_pid), level);
+	p->ns_ppid = BPF_CORE_READ(parent, thread_pid, level) < level
+			 ? 0
+			 : pid_at(BPF_CORE_READ(parent, thread_pid), level);
 	p->ns_pidns = BPF_CORE_READ(upid_at(pid, level), ns, ns.inum);
 	p->sid = pid_at(session, 0);
 	p->pgid = pid_at(group, 0);
@@ -115,8 +115,7 @@ static __always_inline void process_ids(struct tl_process *p, struct task_struct
 	p->tty = 0;
 	if (tty) {
 		u32 major = BPF_CORE_READ(tty, driver, major);
-		u32 minor = BPF_CORE_READ(tty, driver, minor_start) +
-			    BPF_CORE_READ(tty, index);
+		u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
 
 		/* As in /proc/PID/stat. */
 		p->tty = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;

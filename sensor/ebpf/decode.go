@@ -108,7 +108,7 @@ func (d *decoder) call(record []byte) error {
 		case i >= maxArgs:
 			set(e, i, value{})
 		case a.kind < catalogue.String:
-			set(e, i, value{a.width.extend(uint64(r.args[i]), compat), true})
+			set(e, i, value{a.width.extend(uint64(r.args[i]), compat && !a.joined), true})
 		default:
 			set(e, i, d.part(a.kind, i))
 		}

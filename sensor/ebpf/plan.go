@@ -21,6 +21,8 @@ type argPlan struct {
 	name  string
 	kind  catalogue.Kind
 	width width
+	// joined arguments have 64 bits in a 32-bit call too.
+	joined bool
 }
 
 func newPlans() []plan {
@@ -28,7 +30,7 @@ func newPlans() []plan {
 	for e := range catalogue.All() {
 		p := plan{event: e, args: make([]argPlan, len(e.Params))}
 		for i := range e.Params {
-			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i])}
+			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i]), e.Split32>>i&1 != 0}
 		}
 		plans[e.ID] = p
 	}
