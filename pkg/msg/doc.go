@@ -22,6 +22,13 @@
 // it does not know. The files in testdata/v1 freeze this: a test fails when
 // they no longer decode to the same values.
 //
+// # Text
+//
+// Names, arguments and paths are the bytes that the kernel has, which need not
+// be UTF-8. A reader in another language that insists on UTF-8 in protobuf
+// strings declares those fields as bytes; the encoding is the same. The JSON
+// forms replace what is not UTF-8 by U+FFFD.
+//
 // # Sharing
 //
 // A Batch is written by one owner at a time and read-only once handed over.

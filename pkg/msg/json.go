@@ -1,6 +1,7 @@
 package msg
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -15,8 +16,10 @@ type EventJSON struct {
 	Seq    uint64    `json:"seq"`
 	Time   time.Time `json:"time"`
 	Name   string    `json:"name"`
-	// Return is the return value of a system call, 0 for other events.
+	// Return is the return value of a system call, 0 for other events; Error
+	// names it when it is an error: "ENOENT".
 	Return int64     `json:"return"`
+	Error  string    `json:"error,omitempty"`
 	CPU    uint32    `json:"cpu"`
 	TID    int32     `json:"tid"`
 	Comm   string    `json:"comm"`
@@ -36,6 +39,25 @@ type ArgJSON struct {
 	Type  string `json:"type"`
 	Value any    `json:"value"`
 	Raw   *int64 `json:"raw,omitempty"`
+}
+
+// CredJSON is credentials; capabilities are bit sets, bit 0 being CAP_CHOWN.
+type CredJSON struct {
+	UID            uint32 `json:"uid"`
+	GID            uint32 `json:"gid"`
+	SUID           uint32 `json:"suid"`
+	SGID           uint32 `json:"sgid"`
+	EUID           uint32 `json:"euid"`
+	EGID           uint32 `json:"egid"`
+	FSUID          uint32 `json:"fsuid"`
+	FSGID          uint32 `json:"fsgid"`
+	UserNS         uint32 `json:"user_ns"`
+	SecureBits     uint32 `json:"secure_bits"`
+	CapInheritable uint64 `json:"cap_inheritable"`
+	CapPermitted   uint64 `json:"cap_permitted"`
+	CapEffective   uint64 `json:"cap_effective"`
+	CapBounding    uint64 `json:"cap_bounding"`
+	CapAmbient     uint64 `json:"cap_ambient"`
 }
 
 // FileJSON is the descriptor an event is about.
@@ -110,6 +132,9 @@ func (r Record) JSON() *EventJSON {
 		Args:    make([]ArgJSON, 0, r.NumArgs()),
 		Process: r.processJSON(),
 	}
+	if n, failed := catalogue.Failed(e.Ret); failed {
+		out.Error = catalogue.Errno(n)
+	}
 	if e.Count > 1 {
 		out.Count = e.Count
 	}
@@ -156,13 +181,15 @@ func (r Record) argJSON(i int) ArgJSON {
 	case catalogue.Bytes:
 		a.Value = v.Bytes()
 	case catalogue.Strings:
-		a.Value = v.Strings()
+		if a.Value = v.Strings(); len(v.Strings()) == 0 {
+			a.Value = []string{}
+		}
 	case catalogue.Bool:
 		a.Value = v.Word != 0
 	case catalogue.SockAddr:
 		a.Value = v.Addr().Text()
 	case catalogue.Cred:
-		a.Value = v.Cred()
+		a.Value = v.Cred().json()
 	case catalogue.Flags, catalogue.Enum, catalogue.Signal, catalogue.Mode, catalogue.Pointer:
 		raw := v.Word
 		a.Value, a.Raw = v.Text(), &raw
@@ -188,8 +215,11 @@ func (r Record) processJSON() *ProcessJSON {
 		out.UID, out.GID, out.EUID = &c.Uid, &c.Gid, &c.Euid
 		out.LoginUID = &p.LoginUid
 	}
-	for _, i := range p.Ancestors {
-		a := r.Batch.Processes[i]
+	for i := range p.Ancestors {
+		a := r.Ancestor(i + 1)
+		if a == nil {
+			break
+		}
 		out.Ancestors = append(out.Ancestors, AncestorJSON{PID: a.Pid, Comm: a.Comm, Exe: a.Exe.GetPath(), Args: a.Args})
 	}
 	return out
@@ -232,5 +262,25 @@ func (c *Container) JSON() *ContainerJSON {
 	return out
 }
 
-// MarshalJSONLine renders the event on one line without a line end.
-func (e *EventJSON) MarshalJSONLine() ([]byte, error) { return json.Marshal(e) }
+func (c *Credentials) json() CredJSON {
+	return CredJSON{
+		UID: c.GetUid(), GID: c.GetGid(), SUID: c.GetSuid(), SGID: c.GetSgid(),
+		EUID: c.GetEuid(), EGID: c.GetEgid(), FSUID: c.GetFsuid(), FSGID: c.GetFsgid(),
+		UserNS: c.GetUserNs(), SecureBits: c.GetSecurebits(),
+		CapInheritable: c.GetCapInheritable(), CapPermitted: c.GetCapPermitted(),
+		CapEffective: c.GetCapEffective(), CapBounding: c.GetCapBounding(), CapAmbient: c.GetCapAmbient(),
+	}
+}
+
+// MarshalJSONLine renders the event on one line without a line end. Control
+// characters are escaped and bytes that are not UTF-8 replaced; '<', '>' and
+// '&' are left as they are, so that a command line stays readable.
+func (e *EventJSON) MarshalJSONLine() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+}

@@ -32,8 +32,14 @@ func (r Record) Name() string {
 	return r.Type.Name
 }
 
-// Process returns the process that did it.
-func (r Record) Process() *Process { return r.Batch.Processes[r.Event.Process] }
+// Process returns the process that did it, an empty one if the batch lacks it;
+// a batch that was decoded lacks none.
+func (r Record) Process() *Process {
+	if i := r.Event.Process; uint64(i) < uint64(len(r.Batch.Processes)) {
+		return r.Batch.Processes[i]
+	}
+	return new(Process)
+}
 
 // Ancestor returns the n-th ancestor of the process, 1 being its parent; nil
 // when it is not known. 0 is the process itself.
@@ -45,26 +51,34 @@ func (r Record) Ancestor(n int) *Process {
 	if n < 0 || n > len(p.Ancestors) {
 		return nil
 	}
-	return r.Batch.Processes[p.Ancestors[n-1]]
+	if i := p.Ancestors[n-1]; uint64(i) < uint64(len(r.Batch.Processes)) {
+		return r.Batch.Processes[i]
+	}
+	return nil
 }
 
 // Container returns the container of the process, nil on the host.
 func (r Record) Container() *Container {
-	if i := r.Process().Container; i != 0 {
+	if i := r.Process().Container; i != 0 && uint64(i) <= uint64(len(r.Batch.Containers)) {
 		return r.Batch.Containers[i-1]
 	}
 	return nil
 }
 
 // Comm is the name of the thread that did it.
-func (r Record) Comm() string { return r.Batch.Strings[r.Event.Comm] }
+func (r Record) Comm() string {
+	if i := r.Event.Comm; uint64(i) < uint64(len(r.Batch.Strings)) {
+		return r.Batch.Strings[i]
+	}
+	return ""
+}
 
 // File is what the descriptor that the event is about refers to, or nil.
 func (r Record) File() *File {
-	if r.Event.File == 0 {
-		return nil
+	if i := r.Event.File; i != 0 && uint64(i) <= uint64(len(r.Batch.Files)) {
+		return r.Batch.Files[i-1]
 	}
-	return r.Batch.Files[r.Event.File-1]
+	return nil
 }
 
 // ID is the identity of the event: host, boot and sequence number.
@@ -80,8 +94,8 @@ func (r Record) NumArgs() int {
 	return min(len(r.Type.Params), len(r.Event.Args))
 }
 
-// Arg returns the named argument; ok is false when the event has none of that
-// name or it could not be had.
+// Arg returns the named argument; ok is false, and v the zero Value, when the
+// event has none of that name or it could not be had.
 func (r Record) Arg(name string) (v Value, ok bool) {
 	if r.Type == nil {
 		return Value{}, false
@@ -95,10 +109,14 @@ func (r Record) ArgAt(i int) (v Value, ok bool) {
 		return Value{}, false
 	}
 	v = Value{Param: &r.Type.Params[i], Word: r.Event.Args[i], batch: r.Batch}
-	return v, v.valid()
+	if !v.valid() {
+		return Value{}, false
+	}
+	return v, true
 }
 
-// Value is an argument of an event.
+// Value is an argument of an event, as [Record.ArgAt] returns it. The zero
+// Value is a number without a name.
 type Value struct {
 	Param *catalogue.Param
 	// Word is the value itself for scalars and an index for the other kinds.
@@ -106,9 +124,17 @@ type Value struct {
 	batch *Batch
 }
 
+func (v Value) kind() catalogue.Kind {
+	if v.Param == nil {
+		return catalogue.Int
+	}
+	return v.Param.Kind
+}
+
+// valid says whether the word is within the table that it indexes.
 func (v Value) valid() bool {
 	n := 0
-	switch v.Param.Kind {
+	switch v.kind() {
 	case catalogue.String, catalogue.Path:
 		n = len(v.batch.Strings)
 	case catalogue.Bytes:
@@ -127,7 +153,7 @@ func (v Value) valid() bool {
 
 // Str returns the text of a String or Path argument, "" for other kinds.
 func (v Value) Str() string {
-	if k := v.Param.Kind; k == catalogue.String || k == catalogue.Path {
+	if k := v.kind(); k == catalogue.String || k == catalogue.Path {
 		return v.batch.Strings[v.Word]
 	}
 	return ""
@@ -135,7 +161,7 @@ func (v Value) Str() string {
 
 // Bytes returns the content of a Bytes argument, nil for other kinds.
 func (v Value) Bytes() []byte {
-	if v.Param.Kind == catalogue.Bytes {
+	if v.kind() == catalogue.Bytes {
 		return v.batch.Blobs[v.Word]
 	}
 	return nil
@@ -143,7 +169,7 @@ func (v Value) Bytes() []byte {
 
 // Strings returns the items of a Strings argument, nil for other kinds.
 func (v Value) Strings() []string {
-	if v.Param.Kind == catalogue.Strings {
+	if v.kind() == catalogue.Strings {
 		return v.batch.Lists[v.Word].Items
 	}
 	return nil
@@ -151,7 +177,7 @@ func (v Value) Strings() []string {
 
 // Addr returns a SockAddr argument, nil for other kinds.
 func (v Value) Addr() *SocketAddress {
-	if v.Param.Kind == catalogue.SockAddr {
+	if v.kind() == catalogue.SockAddr {
 		return v.batch.Addresses[v.Word]
 	}
 	return nil
@@ -159,19 +185,19 @@ func (v Value) Addr() *SocketAddress {
 
 // Cred returns a Cred argument, nil for other kinds.
 func (v Value) Cred() *Credentials {
-	if v.Param.Kind == catalogue.Cred {
+	if v.kind() == catalogue.Cred {
 		return v.batch.Credentials[v.Word]
 	}
 	return nil
 }
 
 // Scalar says whether the value is a number (named or not).
-func (v Value) Scalar() bool { return v.Param.Kind < catalogue.String }
+func (v Value) Scalar() bool { return v.kind() < catalogue.String }
 
 // Text renders the value as people write it: flags and enumerations by name,
 // pointers and modes in their usual bases, addresses as host:port.
 func (v Value) Text() string {
-	switch k := v.Param.Kind; k {
+	switch v.kind() {
 	case catalogue.Flags, catalogue.Enum, catalogue.Signal:
 		if v.Param.Values != nil {
 			return v.Param.Values.Format(uint64(v.Word))
@@ -180,7 +206,7 @@ func (v Value) Text() string {
 	case catalogue.Pointer:
 		return "0x" + strconv.FormatUint(uint64(v.Word), 16)
 	case catalogue.Mode:
-		return "0" + strconv.FormatUint(uint64(v.Word), 8)
+		return fmt.Sprintf("%#o", uint64(v.Word))
 	case catalogue.Uint:
 		return strconv.FormatUint(uint64(v.Word), 10)
 	case catalogue.Bool:

@@ -1,6 +1,9 @@
 package catalogue
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // maxErrno is the largest error number: the kernel returns -1 to -4095
 // (include/linux/err.h).
@@ -47,7 +50,7 @@ func (e *Event) FormatRet(ret int64) string {
 	case Pointer:
 		return "0x" + strconv.FormatUint(uint64(ret), 16)
 	case Mode:
-		return "0" + strconv.FormatUint(uint64(ret), 8)
+		return fmt.Sprintf("%#o", uint64(ret))
 	default:
 		return strconv.FormatInt(ret, 10)
 	}
