@@ -1,0 +1,173 @@
+package builtin
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/stdout"
+	"github.com/tripline/tripline/notifier/webhook"
+)
+
+// Config is the section "notifier" of the configuration file.
+type Config struct {
+	notifier.Config `yaml:",inline"`
+	// Sinks are told in parallel; several may be of one type.
+	Sinks []SinkConfig `yaml:"sinks"`
+}
+
+// DefaultConfig prints on the terminal.
+func DefaultConfig() Config {
+	return Config{
+		Config: notifier.DefaultConfig(),
+		Sinks:  []SinkConfig{Stdout("stdout", stdout.Classic)},
+	}
+}
+
+// SinkConfig is one sink: in YAML its name, its type, and beside them the
+// fields of the type's own configuration.
+type SinkConfig struct {
+	Name string
+	Type string
+
+	settings settings
+}
+
+// settings is what a kind has decoded.
+type settings interface {
+	validate() error
+	build(Env) (notifier.Sink, error)
+}
+
+// kind is one line of the list.
+type kind struct {
+	name   string
+	decode func(unmarshal func(any) error) (settings, error)
+}
+
+// sink makes a line of the list from a sink's own package.
+func sink[C interface{ Validate() error }](name string, defaults func() C, build func(C, Env) (notifier.Sink, error)) kind {
+	return kind{name, func(unmarshal func(any) error) (settings, error) {
+		// The fields that all sinks have stand beside those of the type.
+		entry := struct {
+			Name   string `yaml:"name"`
+			Type   string `yaml:"type"`
+			Config C      `yaml:",inline"`
+		}{Config: defaults()}
+		if err := unmarshal(&entry); err != nil {
+			return nil, err
+		}
+		return configured[C]{entry.Config, build}, nil
+	}}
+}
+
+type configured[C interface{ Validate() error }] struct {
+	cfg C
+	new func(C, Env) (notifier.Sink, error)
+}
+
+func (c configured[C]) validate() error                    { return c.cfg.Validate() }
+func (c configured[C]) build(e Env) (notifier.Sink, error) { return c.new(c.cfg, e) }
+
+// Types lists the types of sinks.
+func Types() []string {
+	var out []string
+	for _, k := range kinds() {
+		out = append(out, k.name)
+	}
+	return out
+}
+
+// UnmarshalYAML reads the entry as its type asks.
+func (s *SinkConfig) UnmarshalYAML(unmarshal func(any) error) error {
+	var head struct {
+		Name string         `yaml:"name"`
+		Type string         `yaml:"type"`
+		Rest map[string]any `yaml:",inline"`
+	}
+	if err := unmarshal(&head); err != nil {
+		return err
+	}
+	for _, k := range kinds() {
+		if k.name != head.Type {
+			continue
+		}
+		set, err := k.decode(unmarshal)
+		if err != nil {
+			return fmt.Errorf("sink %q: %w", head.Name, err)
+		}
+		*s = SinkConfig{Name: head.Name, Type: head.Type, settings: set}
+		return nil
+	}
+	return fmt.Errorf("sink %q: type %q is not one of %s", head.Name, head.Type, strings.Join(Types(), ", "))
+}
+
+// Stdout configures a sink that prints in a format of package stdout.
+func Stdout(name, format string) SinkConfig {
+	c := stdout.DefaultConfig()
+	c.Format = format
+	return SinkConfig{name, "stdout", configured[stdout.Config]{c, newStdout}}
+}
+
+// Webhook configures a sink that posts to a URL; template file and content
+// type may be empty, for the defaults.
+func Webhook(name, url, templateFile, contentType string) SinkConfig {
+	c := webhook.DefaultConfig()
+	c.URL, c.TemplateFile = notifier.Secret(url), templateFile
+	if contentType != "" {
+		c.ContentType = contentType
+	}
+	return SinkConfig{name, "webhook", configured[webhook.Config]{c, newWebhook}}
+}
+
+// nameForm is what a sink may be called: the name becomes part of a subject, a
+// consumer and metric labels.
+const nameForm = `^[A-Za-z0-9_-]{1,40}$`
+
+// Validate reports everything that is wrong and can be told without reading
+// other files.
+func (c Config) Validate() error {
+	errs := []error{}
+	if err := c.Config.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("notifier: %w", err))
+	}
+	if len(c.Sinks) == 0 {
+		errs = append(errs, errors.New("notifier.sinks: none is given, so nobody would be told"))
+	}
+	name, seen := regexp.MustCompile(nameForm), map[string]bool{}
+	for i, s := range c.Sinks {
+		where := fmt.Sprintf("notifier.sinks[%d]", i)
+		switch {
+		case s.settings == nil:
+			errs = append(errs, fmt.Errorf("%s: has no type", where))
+			continue
+		case !name.MatchString(s.Name):
+			errs = append(errs, fmt.Errorf("%s: the name %q is not of 1 to 40 letters, digits, - and _", where, s.Name))
+		case seen[s.Name]:
+			errs = append(errs, fmt.Errorf("%s: the name %q is taken", where, s.Name))
+		}
+		seen[s.Name] = true
+		if err := s.settings.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s (%s): %w", where, s.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Sinks makes the sinks that the configuration names, in order.
+func Sinks(c Config, env Env) ([]notifier.Named, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	var out []notifier.Named
+	for _, s := range c.Sinks {
+		built, err := s.settings.build(env)
+		if err != nil {
+			return nil, fmt.Errorf("notifier: sink %s: %w", s.Name, err)
+		}
+		out = append(out, notifier.Named{Name: s.Name, Sink: built})
+	}
+	return out, nil
+}

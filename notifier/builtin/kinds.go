@@ -1,0 +1,27 @@
+package builtin
+
+import (
+	"io"
+
+	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/stdout"
+	"github.com/tripline/tripline/notifier/webhook"
+)
+
+// Env is what sinks get from the process.
+type Env struct {
+	// Stdout is where sinks of type stdout print.
+	Stdout io.Writer
+}
+
+// kinds is the list.
+func kinds() []kind {
+	return []kind{
+		sink("stdout", stdout.DefaultConfig, newStdout),
+		sink("webhook", webhook.DefaultConfig, newWebhook),
+	}
+}
+
+func newStdout(c stdout.Config, e Env) (notifier.Sink, error) { return stdout.New(c, e.Stdout) }
+
+func newWebhook(c webhook.Config, _ Env) (notifier.Sink, error) { return webhook.New(c) }
