@@ -232,6 +232,16 @@ func (b *Bus) spawn(f func()) {
 	}()
 }
 
+// stopWatch ends a watch. The client asks the server to forget it and waits for
+// the answer, which may never come; nobody here has to.
+func (b *Bus) stopWatch(w jetstream.KeyWatcher) {
+	go func() {
+		if err := w.Stop(); err != nil {
+			b.log.Debug("nats: ending a watch", "err", err)
+		}
+	}()
+}
+
 // onClose registers what Close does first.
 func (b *Bus) onClose(f func()) {
 	b.mu.Lock()

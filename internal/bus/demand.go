@@ -156,11 +156,7 @@ func (w *demandWatch) follow(ctx context.Context, rejoin <-chan struct{}) error 
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := keys.Stop(); err != nil {
-			w.b.log.Debug("nats: watching demand", "err", err)
-		}
-	}()
+	defer w.b.stopWatch(keys)
 	expiry := time.NewTicker(max(w.b.cfg.DemandTTL/4, 250*time.Millisecond))
 	defer expiry.Stop()
 	complete, differs := false, !w.told

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -93,4 +94,11 @@ func must[T any](v T, err error) T {
 		panic(fmt.Sprintf("constructor: %v", err))
 	}
 	return v
+}
+
+func writeFile(t testing.TB, name string) {
+	t.Helper()
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

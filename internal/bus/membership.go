@@ -100,9 +100,7 @@ func (m *membership) run() {
 			continue
 		}
 		m.follow(ctx, w, renew.C, rejoin)
-		if err := w.Stop(); err != nil {
-			m.b.log.Debug("nats: watching the matchers", "err", err)
-		}
+		m.b.stopWatch(w)
 	}
 }
 

@@ -23,6 +23,7 @@ type Mirror struct {
 	nc      *nats.Conn
 	queue   chan *msg.Batch
 	inbox   string // where traces come back; "" with the embedded server
+	shown   atomic.Uint64
 	dropped atomic.Uint64
 
 	mu        sync.Mutex
@@ -75,6 +76,9 @@ func (m *Mirror) Show(b *msg.Batch) {
 // Dropped counts the events that were left out because the mirror was too
 // slow.
 func (m *Mirror) Dropped() uint64 { return m.dropped.Load() }
+
+// Shown counts the events that were shown.
+func (m *Mirror) Shown() uint64 { return m.shown.Load() }
 
 func (m *Mirror) drop(events int) {
 	m.dropped.Add(uint64(events))
@@ -129,6 +133,7 @@ func (m *Mirror) show(b *msg.Batch) {
 			m.drop(1)
 			continue
 		}
+		m.shown.Add(1)
 		m.b.metrics.mirrorShown.Inc()
 	}
 }
