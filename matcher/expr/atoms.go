@@ -1,0 +1,109 @@
+package expr
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+
+	xast "github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/tripline/tripline/matcher/expr/falco/check"
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/matcher/expr/falco/loader"
+)
+
+// atoms compiles conditions into programs whose comparisons are functions
+// bound to one source of fields. A comparison that occurs again is the same
+// function.
+type atoms struct {
+	src    fields.Source
+	config *conf.Config
+	names  map[string]string // from a test's key
+}
+
+func newAtoms(src fields.Source) *atoms {
+	c := conf.CreateNew()
+	c.MaxNodes = 0 // as many as the largest rule has
+	c.Expect = reflect.Bool
+	return &atoms{src: src, config: c, names: map[string]string{}}
+}
+
+// compile makes the program of a rule.
+func (a *atoms) compile(r *loader.Rule) (*vm.Program, error) {
+	return a.program(conditionOf(r), r.Condition)
+}
+
+func (a *atoms) program(n check.Node, text string) (*vm.Program, error) {
+	tree := &parser.Tree{Node: a.node(n), Source: file.NewSource(text)}
+	if _, err := checker.Check(tree, a.config); err != nil {
+		return nil, fmt.Errorf("checking the program: %w", err)
+	}
+	p, err := compiler.Compile(tree, a.config)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the program: %w", err)
+	}
+	return p, nil
+}
+
+// node turns a condition into expr's tree.
+func (a *atoms) node(n check.Node) xast.Node {
+	fold := func(op string, empty bool, kids []check.Node) xast.Node {
+		var out xast.Node
+		for _, k := range kids {
+			if x := a.node(k); out == nil {
+				out = x
+			} else {
+				out = &xast.BinaryNode{Operator: op, Left: out, Right: x}
+			}
+		}
+		if out == nil {
+			return &xast.BoolNode{Value: empty}
+		}
+		return out
+	}
+	switch n := n.(type) {
+	case *check.And:
+		return fold("&&", true, n.Kids)
+	case *check.Or:
+		return fold("||", false, n.Kids)
+	case *check.Not:
+		return &xast.UnaryNode{Operator: "!", Node: a.node(n.Kid)}
+	case *check.Test:
+		node := &xast.CallNode{Callee: &xast.IdentifierNode{Value: a.atom(n.Key, n.Bind)}}
+		node.SetLocation(file.Location{From: n.Expr.At.Off, To: n.Expr.At.Off})
+		return node
+	}
+	return &xast.BoolNode{}
+}
+
+// atom returns the name of the function of a test.
+func (a *atoms) atom(key string, bind func(fields.Source) func() bool) string {
+	if name, ok := a.names[key]; ok {
+		return name
+	}
+	name := "a" + strconv.Itoa(len(a.names))
+	a.names[key] = name
+	test := bind(a.src)
+	a.config.Functions[name] = &builtin.Function{
+		Name:  name,
+		Func:  func(...any) (any, error) { return test(), nil },
+		Types: []reflect.Type{reflect.TypeOf(func() bool { return false })},
+	}
+	return name
+}
+
+// refsOf lists the fields that a rule's condition looks at.
+func refsOf(r *loader.Rule) []*fields.Ref {
+	var out []*fields.Ref
+	if r.Compiled != nil {
+		check.Tests(r.Compiled, func(t *check.Test) { out = append(out, t.Refs()...) })
+	}
+	return out
+}

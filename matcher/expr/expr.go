@@ -1,0 +1,184 @@
+package expr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"regexp"
+	"strings"
+
+	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/check"
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/matcher/expr/falco/loader"
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// Name is the name of the language.
+const Name = "expr"
+
+// Language is the YAML rule language.
+type Language struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// New returns the language. The configuration must be valid.
+func New(cfg Config, log *slog.Logger) *Language {
+	return &Language{cfg: cfg, log: log.With("language", Name)}
+}
+
+// Name implements [matcher.Language].
+func (l *Language) Name() string { return Name }
+
+// Owns implements [matcher.Language]: YAML files that are not tests.
+func (l *Language) Owns(path string) bool {
+	stem, yml := strings.CutSuffix(path, ".yml")
+	if !yml {
+		var ok bool
+		if stem, ok = strings.CutSuffix(path, ".yaml"); !ok {
+			return false
+		}
+	}
+	return !strings.HasSuffix(stem, "_test")
+}
+
+// Load implements [matcher.Language].
+func (l *Language) Load(files []matcher.File) (matcher.Program, []matcher.Problem) {
+	in := make([]loader.File, len(files))
+	hashes := map[string]string{}
+	for i, f := range files {
+		in[i] = loader.File{Path: f.Path, Content: f.Content}
+		sum := sha256.Sum256(f.Content)
+		hashes[f.Path] = hex.EncodeToString(sum[:])
+	}
+	opt := l.cfg.options()
+	res := loader.Load(in, opt)
+	p := &Program{cfg: l.cfg, loaded: res.Rules}
+	for _, r := range res.Rules {
+		p.rules = append(p.rules, describe(r, hashes))
+	}
+	problems := make([]matcher.Problem, 0, len(res.Problems))
+	for _, x := range res.Problems {
+		problems = append(problems, problem(x))
+	}
+	for _, r := range res.Rules {
+		if r.Enabled && len(selectors(r)) == 0 {
+			problems = append(problems, matcher.Problem{
+				Warning: true, Code: CodeNoEvent, File: r.At.File, Line: r.At.Line, Column: r.At.Column, Rule: r.Name, Snippet: r.At.Snippet,
+				Message: "the condition holds for no event that the sensor can see, so the rule never fires",
+			})
+		}
+	}
+	return p, problems
+}
+
+// CodeNoEvent marks a rule for which there are no events.
+const CodeNoEvent = "LOAD_NO_EVENT"
+
+func problem(p loader.Problem) matcher.Problem {
+	m := matcher.Problem{
+		Warning: p.Warning, Code: p.Code, File: p.At.File, Line: p.At.Line, Column: p.At.Column,
+		Message: p.Msg, Snippet: p.At.Snippet,
+	}
+	if p.Kind == "rule" || p.Kind == "exception" {
+		m.Rule = p.Item
+	} else if p.Item != "" {
+		m.Message = p.Kind + " '" + p.Item + "': " + p.Msg
+	}
+	return m
+}
+
+var technique = regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
+
+// describe makes the matcher's view of a rule.
+func describe(r *loader.Rule, hashes map[string]string) matcher.Rule {
+	info := msg.RuleInfo{ID: id(r.Name), Name: r.Name, Language: Name, Description: strings.TrimSpace(r.Desc), Tags: r.Tags}
+	for _, t := range r.Tags {
+		if technique.MatchString(t) {
+			info.MITRE = t
+			break
+		}
+	}
+	return matcher.Rule{
+		Info: info, Priority: r.Priority, Select: selectors(r), Disabled: !r.Enabled,
+		File: r.At.File, Line: r.At.Line, Hash: hashes[r.At.File],
+	}
+}
+
+// id makes a token of a rule's name.
+func id(name string) string {
+	var b strings.Builder
+	dash := false
+	for _, c := range strings.ToLower(name) {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c > 0x7f {
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(c)
+			dash = false
+			continue
+		}
+		dash = true
+	}
+	return b.String()
+}
+
+// selectors lists the events that a rule is held against.
+func selectors(r *loader.Rule) []matcher.Selector {
+	origin := originOf(r.Resolved)
+	if r.Types.Except {
+		return []matcher.Selector{{Origin: origin}}
+	}
+	var out []matcher.Selector
+	seen := map[string]bool{}
+	for _, name := range r.Types.Sorted() {
+		for _, event := range fields.CatalogueNames(name) {
+			if !seen[event] {
+				seen[event] = true
+				out = append(out, matcher.Selector{Event: event, Origin: origin})
+			}
+		}
+	}
+	return out
+}
+
+// originOf finds whether a condition can only hold in a container, or only on
+// the host, from a comparison of container.id that it always makes.
+func originOf(n ast.Node) matcher.Origin {
+	switch n := n.(type) {
+	case *ast.And:
+		for _, k := range n.Kids {
+			if o := originOf(k); o != matcher.AnyOrigin {
+				return o
+			}
+		}
+	case *ast.Check:
+		f, ok := n.Left.(*ast.Field)
+		v, has := n.Right.(*ast.Values)
+		if !ok || !has || f.Name != "container.id" || n.Mod != "" || len(v.Items) != 1 || v.Items[0].Text != "host" {
+			return matcher.AnyOrigin
+		}
+		switch n.Op {
+		case "!=":
+			return matcher.ContainerOrigin
+		case "=", "==":
+			return matcher.HostOrigin
+		}
+	}
+	return matcher.AnyOrigin
+}
+
+// Program is compiled rules.
+type Program struct {
+	cfg    Config
+	loaded []*loader.Rule
+	rules  []matcher.Rule
+}
+
+// Rules implements [matcher.Program].
+func (p *Program) Rules() []matcher.Rule { return p.rules }
+
+// conditionOf is what a rule evaluates.
+func conditionOf(r *loader.Rule) check.Node { return r.Compiled }

@@ -1,0 +1,203 @@
+package loader
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/check"
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/matcher/expr/falco/output"
+)
+
+// compile makes rules of everything that was collected.
+func (l *Loader) compile() {
+	items := l.compiledLists()
+	for _, m := range l.macros {
+		m.used, m.done, m.failed, m.visiting, m.tree = false, false, false, false, nil
+	}
+	for _, m := range l.macros {
+		l.resolveMacro(m, items)
+	}
+	l.rulesOut = l.rulesOut[:0]
+	for _, r := range l.rules {
+		if out := l.compileRule(r, items); out != nil {
+			l.rulesOut = append(l.rulesOut, out)
+		}
+	}
+	l.unused = l.unused[:0]
+	for _, m := range l.macros {
+		if !m.used {
+			l.unused = append(l.unused, Problem{Warning: true, Code: WarnUnusedMacro, At: m.at, Kind: "macro", Item: m.name, Msg: "no rule and no macro uses this macro"})
+		}
+	}
+	for _, x := range l.lists {
+		if !x.used {
+			l.unused = append(l.unused, Problem{Warning: true, Code: WarnUnusedList, At: x.at, Kind: "list", Item: x.name, Msg: "no rule, macro or list uses this list"})
+		}
+	}
+}
+
+// conditionError reports an error in a condition or an output.
+func (l *Loader) conditionError(kind, name, code string, err error) {
+	p := Problem{Code: code, Kind: kind, Item: name, Msg: err.Error()}
+	var at *ast.Error
+	if errors.As(err, &at) {
+		p.At = at.At.Place()
+	}
+	l.report(p)
+}
+
+// compileRule returns nil for a rule that cannot run.
+func (l *Loader) compileRule(r *rule, items [][]string) *Rule {
+	if r.unknownSource || r.priority > l.opt.minPriority() {
+		return nil
+	}
+	out := &Rule{
+		Name: r.name, Source: r.source, Desc: r.desc, Priority: r.priority, Tags: r.tags,
+		Condition: r.cond.Text, OutputText: r.output.Text, Enabled: r.enabled,
+		Capture: r.capture, CaptureDuration: r.captureDuration, At: r.at, Types: check.AllTypes(),
+	}
+	if !l.compileCondition(r, out, items) {
+		return nil
+	}
+	format, err := output.Compile(r.output, l.opt.Fields)
+	if err != nil {
+		l.ruleError(r, ErrCompileOutput, err)
+		return nil
+	}
+	out.Output = format
+	for _, ref := range format.Refs() {
+		if deprecated(ref.Def.Name) {
+			l.ruleWarning(r, WarnDeprecated, ast.Pos{Src: r.output}, "the field '"+ref.Def.Name+"' in the output is deprecated: it says nothing any more")
+		}
+		l.missing(r, out, ref, ast.Pos{Src: r.output})
+	}
+	l.appendOutput(r, out)
+	return out
+}
+
+// compileCondition fills in what comes of the condition.
+func (l *Loader) compileCondition(r *rule, out *Rule, items [][]string) bool {
+	if r.foreign {
+		out.Foreign = &ast.Foreign{At: ast.Pos{Src: r.cond}, Text: r.cond.Text}
+		out.Resolved = out.Foreign
+		if err := l.opt.Foreign(out.Foreign); err != nil {
+			l.ruleError(r, ErrCompileCondition, err)
+			return false
+		}
+		return true
+	}
+	tree, err := l.parse(l.expandLists(r.apply(), items))
+	if err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+		return false
+	}
+	tree, err = l.substitute(tree, items, func(*macro) bool { return true })
+	if err != nil {
+		l.ruleError(r, ErrValidate, err)
+		return false
+	}
+	out.Resolved = tree
+	compiled, warnings, err := check.Compile(tree, l.opt.Fields)
+	if err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+		return false
+	}
+	out.Compiled = compiled
+	if out.Types, err = check.EventTypes(tree); err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+		return false
+	}
+	for _, w := range warnings {
+		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
+	}
+	for _, w := range Suspicious(tree) {
+		l.ruleWarning(r, w.Code, w.At, w.Msg)
+	}
+	if r.warnTypes && out.Types.Many() {
+		l.report(Problem{Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name,
+			Msg: "the condition holds for too many event types, which costs time on every event: compare evt.type, or set warn_evttypes: false"})
+	}
+	check.Tests(compiled, func(t *check.Test) {
+		for _, ref := range t.Refs() {
+			l.missing(r, out, ref, t.Expr.At)
+		}
+	})
+	return true
+}
+
+// missing notes a field that has no value here, and warns once.
+func (l *Loader) missing(r *rule, out *Rule, ref *fields.Ref, at ast.Pos) {
+	if ref.Def.Missing == "" {
+		return
+	}
+	for _, d := range out.Missing {
+		if d == ref.Def {
+			return
+		}
+	}
+	out.Missing = append(out.Missing, ref.Def)
+	l.ruleWarning(r, WarnFieldNotAvailable, at, "the field "+ref.Def.Name+" never has a value: "+ref.Def.Missing)
+}
+
+// ruleError reports an error of a rule, which an unknown field or event type
+// is not where the rule says so.
+func (l *Loader) ruleError(r *rule, code string, err error) {
+	var e *ast.Error
+	if r.skipUnknown && errors.As(err, &e) && e.Unknown {
+		l.ruleWarning(r, WarnUnknownFilter, e.At, err.Error()+": the rule is left out")
+		return
+	}
+	l.conditionError("rule", r.name, code, err)
+}
+
+func (l *Loader) ruleWarning(r *rule, code string, at ast.Pos, text string) {
+	l.report(Problem{Warning: true, Code: code, At: at.Place(), Kind: "rule", Item: r.name, Msg: text})
+}
+
+// Suspicion is a warning about a condition that needs no types.
+type Suspicion struct {
+	Code string
+	At   ast.Pos
+	Msg  string
+}
+
+// Suspicious finds comparisons that hardly mean what they say.
+func Suspicious(n ast.Node) []Suspicion {
+	var out []Suspicion
+	ast.Walk(n, func(n ast.Node) bool {
+		c, ok := n.(*ast.Check)
+		if !ok {
+			return true
+		}
+		c.Fields(func(f *ast.Field) {
+			if deprecated(f.Name) {
+				out = append(out, Suspicion{WarnDeprecated, f.At, "the field '" + f.Name + "' is deprecated: it says nothing any more"})
+			}
+		})
+		f, ok := c.Left.(*ast.Field)
+		if !ok || !strings.HasPrefix(f.Name, "ka.") && !strings.HasPrefix(f.Name, "jevt.") {
+			return true
+		}
+		switch c.Op {
+		case "=", "==", "!=", "in", "intersects", "pmatch":
+		default:
+			return true
+		}
+		if v, ok := c.Right.(*ast.Values); ok {
+			for _, x := range v.Items {
+				if x.Text == output.Absent {
+					out = append(out, Suspicion{WarnUnsafeNA, x.At, "comparing " + f.Name + " with " + output.Absent + " does not find out whether it is absent: use exists"})
+				}
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// deprecated lists the fields whose use is worth a warning.
+func deprecated(name string) bool {
+	return name == "evt.dir" || name == "evt.wait_latency" || name == "evt.latency" || strings.HasPrefix(name, "evt.latency.")
+}

@@ -1,0 +1,349 @@
+package loader
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/parser"
+)
+
+// exception excludes what a rule shall not report: rows of values for one
+// field (single) or for several.
+type exception struct {
+	name   string
+	it     *item
+	single bool
+	fields []*yaml.Node
+	comps  []string
+	values []*yaml.Node
+	// given says which keys were there.
+	hasFields, hasComps, hasValues bool
+	fieldsAt, compsAt, valuesAt    *yaml.Node
+}
+
+func cloneExceptions(in []*exception) []*exception {
+	out := make([]*exception, len(in))
+	for i, e := range in {
+		c := *e
+		c.values = append([]*yaml.Node(nil), e.values...)
+		out[i] = &c
+	}
+	return out
+}
+
+// exceptions reads the exceptions of a rule element.
+func (l *Loader) exceptions(it *item, appending bool) ([]*exception, error) {
+	if !it.has("exceptions") {
+		return nil, nil
+	}
+	v, err := it.need("exceptions")
+	if err != nil {
+		return nil, err
+	}
+	if v.Kind != yaml.SequenceNode {
+		return nil, it.fault(v, "the exceptions of a rule are a sequence")
+	}
+	var out []*exception
+	for _, n := range v.Content {
+		m, err := it.mapping(n, "exception")
+		if err != nil {
+			return nil, err
+		}
+		m.name = it.name
+		e, err := l.exception(m)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range out {
+			if o.name == e.name {
+				l.warn(it, n, WarnExceptionName, "the name '"+e.name+"' is given to more than one exception")
+				break
+			}
+		}
+		if appending && !e.hasValues {
+			l.warn(it, n, WarnAppendNoValues, "the exception '"+e.name+"' is appended to without values")
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (l *Loader) exception(m *item) (*exception, error) {
+	name, err := m.text("name")
+	if err != nil {
+		return nil, err
+	}
+	e := &exception{name: name.Value, it: m}
+	m.kind = "exception"
+	l.knownKeys(m, "name", "fields", "comps", "values")
+	if v, at := m.get("fields"); v != nil && !isNull(v) {
+		e.hasFields, e.fieldsAt = true, at
+		e.single = v.Kind == yaml.ScalarNode
+		if e.single {
+			e.fields = []*yaml.Node{v}
+		} else if e.fields, err = m.texts("fields"); err != nil {
+			return nil, err
+		}
+	}
+	if v, at := m.get("comps"); v != nil && !isNull(v) {
+		e.hasComps, e.compsAt = true, at
+		nodes := []*yaml.Node{v}
+		if v.Kind != yaml.ScalarNode {
+			if nodes, err = m.texts("comps"); err != nil {
+				return nil, err
+			}
+		} else if e.hasFields && !e.single {
+			return nil, m.invalid(v, "the fields are a list and so must 'comps' be")
+		}
+		for _, n := range nodes {
+			e.comps = append(e.comps, strings.Join(strings.Fields(n.Value), " "))
+		}
+		if e.hasFields && e.single && v.Kind != yaml.ScalarNode {
+			return nil, m.invalid(v, "there is one field and so must 'comps' be one operator")
+		}
+	}
+	if v, at := m.get("values"); v != nil && !isNull(v) {
+		if v.Kind != yaml.SequenceNode {
+			return nil, m.fault(v, "the values of an exception are a sequence")
+		}
+		e.hasValues, e.valuesAt = true, at
+		for _, n := range v.Content {
+			e.values = append(e.values, resolve(n))
+		}
+	}
+	return e, nil
+}
+
+// validExceptions checks the shape of exceptions that stand by themselves.
+func (l *Loader) validExceptions(it *item, list []*exception) error {
+	for _, e := range list {
+		if err := l.validException(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) validException(e *exception) error {
+	if len(e.fields) == 0 {
+		return e.it.invalid(e.it.node, "the exception '%s' has no fields", e.name)
+	}
+	if !e.hasComps {
+		e.comps = nil
+		for range e.fields {
+			if e.single {
+				e.comps = append(e.comps, "in")
+			} else {
+				e.comps = append(e.comps, "=")
+			}
+		}
+	}
+	if len(e.comps) != len(e.fields) {
+		return e.it.invalid(e.compsAt, "the exception '%s' has %d fields and %d operators: as many of each are needed", e.name, len(e.fields), len(e.comps))
+	}
+	for _, c := range e.comps {
+		if !validComp(c, e.single) {
+			return e.it.invalid(e.compsAt, "'%s' is no operator of an exception%s", c, oneFieldHint(e.single))
+		}
+	}
+	for _, f := range e.fields {
+		if err := l.validField(e, f); err != nil {
+			return err
+		}
+	}
+	return e.validValues()
+}
+
+func oneFieldHint(single bool) string {
+	if single {
+		return " with one field: it must take a list"
+	}
+	return ""
+}
+
+// validComp says whether a text is an operator, with or without a modifier.
+func validComp(c string, single bool) bool {
+	op, mod, two := strings.Cut(c, " ")
+	if two {
+		if mod != "oneof" && mod != "anyof" && mod != "allof" {
+			return false
+		}
+		switch op {
+		case "in", "intersects", "pmatch", "exists", "<", "<=", ">", ">=":
+			return false
+		}
+	}
+	if single && !two && op != "in" && op != "intersects" && op != "pmatch" {
+		return false
+	}
+	return contains(parser.Operators(), op)
+}
+
+func (l *Loader) validField(e *exception, f *yaml.Node) error {
+	o, n, err := parser.Operand(ast.Plain(f.Value))
+	if err == nil && n == len(f.Value) {
+		ast.FieldsOf(o, func(x *ast.Field) {
+			if err == nil {
+				_, err = l.opt.Fields.Resolve(x.Name, x.Arg, x.HasArg)
+			}
+		})
+	} else if err == nil {
+		err = ast.Errorf(ast.Pos{}, "there is more after the field")
+	}
+	if err != nil {
+		return e.it.invalid(f, "'%s' is no field that an exception can use: %v", f.Value, err)
+	}
+	return nil
+}
+
+// validValues checks the values against the fields.
+func (e *exception) validValues() error {
+	for _, row := range e.values {
+		if e.single {
+			if row.Kind != yaml.ScalarNode {
+				return e.it.invalid(row, "the exception '%s' has one field: its values are texts, not lists", e.name)
+			}
+			continue
+		}
+		if row.Kind != yaml.SequenceNode || len(row.Content) != len(e.fields) {
+			return e.it.invalid(row, "each of the values of the exception '%s' must be a list as long as its fields: %d", e.name, len(e.fields))
+		}
+	}
+	return nil
+}
+
+// appendExceptions adds values to the exceptions of a rule, or new exceptions.
+func (l *Loader) appendExceptions(it *item, r *rule, list []*exception) error {
+	have := cloneExceptions(r.exceptions)
+	for _, e := range list {
+		var old *exception
+		for _, h := range have {
+			if h.name == e.name {
+				old = h
+				break
+			}
+		}
+		if old == nil {
+			switch {
+			case !e.hasFields:
+				return e.it.invalid(e.it.node, "the exception '%s' is new and has no fields", e.name)
+			case !e.hasValues:
+				return e.it.invalid(e.it.node, "the exception '%s' is new and has no values", e.name)
+			}
+			if !r.unknownSource {
+				if err := l.validException(e); err != nil {
+					return err
+				}
+			}
+			have = append(have, e)
+			continue
+		}
+		switch {
+		case e.hasFields:
+			return e.it.invalid(e.fieldsAt, "the exception '%s' exists: only values can be appended, no fields", e.name)
+		case e.hasComps:
+			return e.it.invalid(e.compsAt, "the exception '%s' exists: only values can be appended, no operators", e.name)
+		}
+		added := *old
+		added.it, added.values = e.it, e.values
+		if !r.unknownSource {
+			if err := added.validValues(); err != nil {
+				return err
+			}
+		}
+		old.values = append(old.values, e.values...)
+	}
+	r.exceptions = have
+	return nil
+}
+
+// apply puts the exceptions behind the condition.
+func (r *rule) apply() *ast.Source {
+	var with []*exception
+	for _, e := range r.exceptions {
+		if len(e.values) > 0 {
+			with = append(with, e)
+		}
+	}
+	if len(with) == 0 {
+		return r.cond
+	}
+	first := ast.Pos{Src: r.cond}
+	out := ast.NewSource("(", fixedPlace{first.Place()})
+	out.Join("", r.cond)
+	out.Append(")", fixedPlace{first.Place()}, 0, true)
+	for _, e := range with {
+		e.write(out)
+	}
+	return out
+}
+
+// fixedPlace stands for one place.
+type fixedPlace struct{ at ast.Place }
+
+// Locate implements [ast.Locator].
+func (f fixedPlace) Locate(int) ast.Place { return f.at }
+
+// write adds "and not" and the condition of the exception.
+func (e *exception) write(out *ast.Source) {
+	at := func(n *yaml.Node) fixedPlace { return fixedPlace{e.it.doc.at(n)} }
+	here := at(e.it.node)
+	out.Append(" and not ", here, 0, true)
+	if e.single {
+		out.Append(e.fields[0].Value+" "+e.comps[0]+" (", here, 0, true)
+		for i, v := range e.values {
+			if i > 0 {
+				out.Append(", ", here, 0, true)
+			}
+			out.Append(quoteItem(v.Value), at(v), 0, true)
+		}
+		out.Append(")", here, 0, true)
+		return
+	}
+	out.Append("(", here, 0, true)
+	for i, row := range e.values {
+		if i > 0 {
+			out.Append(" or ", here, 0, true)
+		}
+		out.Append("(", here, 0, true)
+		for j, cell := range row.Content {
+			if j > 0 {
+				out.Append(" and ", here, 0, true)
+			}
+			out.Append(e.fields[j].Value+" "+e.comps[j]+" ", here, 0, true)
+			out.Append(cellText(resolve(cell), e.comps[j]), at(cell), 0, true)
+		}
+		out.Append(")", here, 0, true)
+	}
+	out.Append(")", here, 0, true)
+}
+
+// cellText writes a value, in parentheses where the operator takes a list.
+func cellText(n *yaml.Node, comp string) string {
+	if n.Kind == yaml.SequenceNode {
+		items := make([]string, 0, len(n.Content))
+		for _, c := range n.Content {
+			items = append(items, quoteItem(resolve(c).Value))
+		}
+		return "(" + strings.Join(items, ", ") + ")"
+	}
+	text := quoteItem(n.Value)
+	takesList := comp == "in" || comp == "intersects" || comp == "pmatch" || strings.HasSuffix(comp, "of")
+	if takesList && !strings.HasPrefix(text, "(") && !strings.HasPrefix(n.Value, "(") {
+		return "(" + text + ")"
+	}
+	if takesList && strings.HasPrefix(n.Value, "(") {
+		return n.Value
+	}
+	return text
+}
+
+// quoteItem puts quotes around a value with a blank in it.
+func quoteItem(s string) string {
+	if strings.Contains(s, " ") && s[0] != '"' && s[0] != '\'' {
+		return `"` + s + `"`
+	}
+	return s
+}

@@ -1,0 +1,189 @@
+package loader
+
+import (
+	"strings"
+
+	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/parser"
+)
+
+// compiledLists returns the items of each list with the names of lists that
+// were defined before it replaced by their items, one level deep.
+func (l *Loader) compiledLists() [][]string {
+	out := make([][]string, len(l.lists))
+	for i, x := range l.lists {
+		x.used = false
+		for _, it := range x.items {
+			if j := l.earlier(it, i); j >= 0 {
+				out[i] = append(out[i], l.lists[j].items...)
+				continue
+			}
+			out[i] = append(out[i], it)
+		}
+	}
+	for i, x := range l.lists {
+		for _, it := range x.items {
+			if j := l.earlier(it, i); j >= 0 {
+				l.lists[j].used = true
+			}
+		}
+	}
+	return out
+}
+
+// earlier finds the list of a name among those before the i-th.
+func (l *Loader) earlier(name string, i int) int {
+	for j := range i {
+		if l.lists[j].name == name {
+			return j
+		}
+	}
+	return -1
+}
+
+const (
+	listBlanks = " \t\n\r"
+	listDelims = listBlanks + "(),="
+)
+
+// expandLists replaces the names of lists in a condition by their items. It
+// works on the text, in quotes too, list by list in the order of definition.
+func (l *Loader) expandLists(src *ast.Source, items [][]string) *ast.Source {
+	for i, x := range l.lists {
+		from := 0
+		for {
+			at := strings.Index(src.Text[from:], x.name)
+			if at < 0 {
+				break
+			}
+			lo := from + at
+			hi := lo + len(x.name)
+			if !delimited(src.Text, lo, hi) {
+				from = lo + 1
+				continue
+			}
+			x.used = true
+			quoted := make([]string, len(items[i]))
+			for k, it := range items[i] {
+				quoted[k] = quoteItem(it)
+			}
+			text := strings.Join(quoted, ", ")
+			from = lo + len(text)
+			if text == "" {
+				lo, hi = withComma(src.Text, lo, hi)
+				from = lo
+			}
+			src = src.Splice(lo, hi, text)
+		}
+	}
+	return src
+}
+
+func delimited(s string, lo, hi int) bool {
+	return (lo == 0 || strings.IndexByte(listDelims, s[lo-1]) >= 0) &&
+		(hi == len(s) || strings.IndexByte(listDelims, s[hi]) >= 0)
+}
+
+// withComma widens the place of an empty list by one comma beside it.
+func withComma(s string, lo, hi int) (int, int) {
+	after := hi
+	for after < len(s) && strings.IndexByte(listBlanks, s[after]) >= 0 {
+		after++
+	}
+	if after < len(s) && s[after] == ',' {
+		return lo, after + 1
+	}
+	before := lo
+	for before > 0 && strings.IndexByte(listBlanks, s[before-1]) >= 0 {
+		before--
+	}
+	if before > 0 && s[before-1] == ',' {
+		return before - 1, hi
+	}
+	return lo, hi
+}
+
+// parsedText remembers what a text was parsed to, so that compiling after
+// each file costs little.
+type parsedText struct {
+	src  *ast.Source
+	tree ast.Node
+	err  error
+}
+
+func (l *Loader) parse(src *ast.Source) (ast.Node, error) {
+	n, err := parser.Parse(src, parser.RuleDepth)
+	return n, err
+}
+
+// resolveMacro makes the tree of a macro, without macros.
+func (l *Loader) resolveMacro(m *macro, items [][]string) {
+	if m.done {
+		return
+	}
+	m.done = true
+	tree, err := l.parse(l.expandLists(m.cond, items))
+	if err != nil {
+		m.failed = true
+		l.conditionError("macro", m.name, ErrCompileCondition, err)
+		return
+	}
+	m.visiting = true
+	tree, err = l.substitute(tree, items, func(o *macro) bool { return o.first < m.last && o != m })
+	m.visiting = false
+	if err != nil {
+		m.failed = true
+		l.conditionError("macro", m.name, ErrValidate, err)
+		return
+	}
+	m.tree = tree
+}
+
+// substitute puts the trees of macros in place of their names.
+func (l *Loader) substitute(n ast.Node, items [][]string, visible func(*macro) bool) (ast.Node, error) {
+	kids := func(in []ast.Node) ([]ast.Node, error) {
+		out := make([]ast.Node, len(in))
+		for i, k := range in {
+			k, err := l.substitute(k, items, visible)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = k
+		}
+		return out, nil
+	}
+	switch n := n.(type) {
+	case *ast.And:
+		k, err := kids(n.Kids)
+		return &ast.And{At: n.At, Kids: k}, err
+	case *ast.Or:
+		k, err := kids(n.Kids)
+		return &ast.Or{At: n.At, Kids: k}, err
+	case *ast.Not:
+		k, err := l.substitute(n.Kid, items, visible)
+		return &ast.Not{At: n.At, Kid: k}, err
+	case *ast.Macro:
+		m := l.findMacro(n.Name)
+		if m == nil || !visible(m) {
+			return nil, l.undefined(n, m)
+		}
+		m.used = true
+		if m.visiting {
+			return nil, ast.Errorf(n.At, "the macro '%s' comes back to itself", n.Name)
+		}
+		l.resolveMacro(m, items)
+		if m.failed {
+			return nil, ast.Errorf(n.At, "the macro '%s' has an error of its own (%s:%d)", n.Name, m.at.File, m.at.Line)
+		}
+		return m.tree, nil
+	}
+	return n, nil
+}
+
+// undefined says that a macro cannot be used here, and what may be meant.
+func (l *Loader) undefined(n *ast.Macro, m *macro) error {
+	if m != nil {
+		return ast.Errorf(n.At, "the macro '%s' is not defined yet: it comes later (%s:%d)", n.Name, m.at.File, m.at.Line)
+	}
+	return ast.Errorf(n.At, "the macro '%s' is not defined", n.Name)
+}
