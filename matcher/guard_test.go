@@ -50,14 +50,20 @@ func TestGuard(t *testing.T) {
 			}
 			defer e.Close()
 			got := make(map[string]int)
-			for seq := range uint64(9) {
-				e.Batch(batch(t, exec(seq, "/x", "")), func(d *msg.Detection) { got[d.Rule.ID]++ })
+			// On a busy machine an overrun may go unnoticed: then it takes more.
+			events, after := 0, 0
+			for after < 3 && events < 100 {
+				if strings.Contains(log.String(), "is disabled") {
+					after++
+				}
+				events++
+				e.Batch(batch(t, exec(uint64(events), "/x", "")), func(d *msg.Detection) { got[d.Rule.ID]++ })
 			}
-			if got["BEFORE"] != 9 || got["AFTER"] != 9 {
-				t.Errorf("the rules beside it fired %v, want 9 times each", got)
+			if got["BEFORE"] != events || got["AFTER"] != events {
+				t.Errorf("the rules beside it fired %v, want %d times each", got, events)
 			}
-			if calls != 4 {
-				t.Errorf("the rule ran %d times, want 4: the limit", calls)
+			if calls != events-3 || c.kind != "overrun" && calls != 4 {
+				t.Errorf("the rule ran %d times in %d events, want 4, the limit, and none of the last 3", calls, events)
 			}
 			text := log.String()
 			if strings.Count(text, "a rule failed") != 1 || strings.Count(text, "is disabled") != 1 {
