@@ -40,7 +40,7 @@ func BenchmarkEvaluator(b *testing.B) {
 		{"TRL-1", goLanguage(golangrules.Signatures()...), batch(b, execs...)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			e, err := matcher.NewEvaluator(mustLoad(b, config(), c.langs), config(), slog.New(slog.DiscardHandler))
+			e, err := matcher.NewEvaluator(mustLoad(b, config(), c.langs), slog.New(slog.DiscardHandler))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -21,9 +21,6 @@ type Config struct {
 	// Select keeps only the rules whose id or name matches one of these
 	// patterns, in the syntax of path.Match; empty keeps all.
 	Select []string `yaml:"select"`
-	// Matching is "all", or "first" to hold an event against no more rules
-	// once one has fired.
-	Matching string `yaml:"rule_matching"`
 	// Workers is how many partitions are evaluated at the same time.
 	Workers int `yaml:"workers"`
 	// Watch reloads rules when their files change.
@@ -58,7 +55,6 @@ type GuardConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Rules:    []string{Builtin},
-		Matching: "all",
 		Workers:  runtime.GOMAXPROCS(0),
 		Watch:    true,
 		Settle:   200 * time.Millisecond,
@@ -73,8 +69,6 @@ func (c Config) Validate() error {
 	switch {
 	case len(c.Rules) == 0:
 		return fmt.Errorf("matcher.rules: no source of rules, expected directories, files or %q", Builtin)
-	case c.Matching != "all" && c.Matching != "first":
-		return fmt.Errorf("matcher.rule_matching: %q, expected all or first", c.Matching)
 	case c.Workers < 1:
 		return fmt.Errorf("matcher.workers: %d, expected at least 1", c.Workers)
 	case c.Watch && c.Settle <= 0:

@@ -19,7 +19,6 @@ const sampleEvery = 64
 // one per worker; offline tools use one directly.
 type Evaluator struct {
 	rs    *Ruleset
-	first bool // stop at the first rule that fires
 	log   *slog.Logger
 	clock *clock
 	stop  context.CancelFunc // of a clock of its own
@@ -58,10 +57,10 @@ type evalStats struct {
 
 // NewEvaluator makes an evaluator for a ruleset. It logs failures of rules to
 // log and is to be closed.
-func NewEvaluator(rs *Ruleset, cfg Config, log *slog.Logger) (*Evaluator, error) {
+func NewEvaluator(rs *Ruleset, log *slog.Logger) (*Evaluator, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &clock{}
-	e, err := newEvaluator(rs, cfg, log, c, func(Rule, string) {})
+	e, err := newEvaluator(rs, log, c, func(Rule, string) {})
 	if err != nil {
 		stop()
 		return nil, err
@@ -71,8 +70,8 @@ func NewEvaluator(rs *Ruleset, cfg Config, log *slog.Logger) (*Evaluator, error)
 	return e, nil
 }
 
-func newEvaluator(rs *Ruleset, cfg Config, log *slog.Logger, c *clock, onErr func(Rule, string)) (*Evaluator, error) {
-	e := &Evaluator{first: cfg.Matching == "first", log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker)}
+func newEvaluator(rs *Ruleset, log *slog.Logger, c *clock, onErr func(Rule, string)) (*Evaluator, error) {
+	e := &Evaluator{log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker)}
 	e.found = e.handle
 	if err := e.use(rs); err != nil {
 		return nil, err
@@ -189,9 +188,6 @@ func (e *Evaluator) run(refs []int32) (done int) {
 		}
 		if err != nil {
 			e.fail(n, failError, err.Error(), "")
-		}
-		if e.first && e.count > 0 {
-			return len(refs)
 		}
 	}
 	return done

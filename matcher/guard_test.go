@@ -44,7 +44,7 @@ func TestGuard(t *testing.T) {
 				doing("BAD", func() error { calls++; return c.do(calls) }),
 				everyTime("AFTER", "sched_process_exec"),
 			))
-			e, err := matcher.NewEvaluator(rs, cfg, slog.New(slog.NewTextHandler(&log, nil)))
+			e, err := matcher.NewEvaluator(rs, slog.New(slog.NewTextHandler(&log, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestGuardWindow(t *testing.T) {
 		time.Sleep(time.Microsecond)
 		return errors.New("again")
 	})))
-	e, err := matcher.NewEvaluator(rs, cfg, slog.New(slog.DiscardHandler))
+	e, err := matcher.NewEvaluator(rs, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,6 @@ func TestConfigValidate(t *testing.T) {
 	}{
 		{func(*matcher.Config) {}, ""},
 		{func(c *matcher.Config) { c.Rules = nil }, "matcher.rules"},
-		{func(c *matcher.Config) { c.Matching = "some" }, `matcher.rule_matching: "some", expected all or first`},
 		{func(c *matcher.Config) { c.Workers = 0 }, "matcher.workers"},
 		{func(c *matcher.Config) { c.Settle = 0 }, "matcher.settle"},
 		{func(c *matcher.Config) { c.Rescan = -1 }, "matcher.rescan"},

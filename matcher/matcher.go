@@ -61,7 +61,7 @@ func (m *Matcher) Rules() *Ruleset { return m.rules.Load() }
 func (m *Matcher) Run(ctx context.Context) error {
 	workers := make([]*worker, m.cfg.Workers)
 	for i := range workers {
-		e, err := newEvaluator(m.rules.Load(), m.cfg, m.log, m.clock, func(r Rule, kind string) { m.metrics.failed(ruleKey(r), kind) })
+		e, err := newEvaluator(m.rules.Load(), m.log, m.clock, func(r Rule, kind string) { m.metrics.failed(ruleKey(r), kind) })
 		if err != nil {
 			for _, w := range workers[:i] {
 				w.eval.Close()

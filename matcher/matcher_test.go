@@ -1,7 +1,6 @@
 package matcher_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,32 +216,5 @@ func TestLostIsCounted(t *testing.T) {
 		if counters[name] != n {
 			t.Errorf("%s = %d, want %d", name, counters[name], n)
 		}
-	}
-}
-
-func TestFirstMatch(t *testing.T) {
-	langs := goLanguage(countTo("A", 2, "sched_process_exec"), everyTime("B", "sched_process_exec"), everyTime("C", "sched_process_exec"))
-	for _, c := range []struct {
-		matching string
-		want     []string
-	}{
-		{"all", []string{"B1", "C1", "A2", "B2", "C2"}},
-		{"first", []string{"B1", "A2"}},
-	} {
-		t.Run(c.matching, func(t *testing.T) {
-			cfg := config()
-			cfg.Matching = c.matching
-			r := start(t, cfg, langs)
-			if err := r.src.feed(t, 0, batch(t, exec(1, "/x", ""), exec(2, "/x", "")), true); err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, d := range r.store.all() {
-				got = append(got, fmt.Sprint(d.Rule.ID, d.Event.Seq))
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
 	}
 }

@@ -29,7 +29,7 @@ func TestTraceeSignature(t *testing.T) {
 	if n := len(rs.Events()); n != all {
 		t.Errorf("it wants %d events, the catalogue has %d", n, all)
 	}
-	e, err := matcher.NewEvaluator(rs, matcher.DefaultConfig(), slog.New(slog.DiscardHandler))
+	e, err := matcher.NewEvaluator(rs, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
