@@ -34,19 +34,20 @@ func Parse(path string) (Ref, bool) {
 		if seg == "" {
 			continue
 		}
-		if strings.HasPrefix(seg, "kubepods") {
-			kube = true
-		}
+		kube = kube || strings.Contains(seg, "kubepods")
 		if uid, ok := podUID(seg, kube); ok {
 			r.PodUID = uid
-		} else if id, runtime, ok := segment(seg, before); ok {
+		}
+		id, runtime, ok := segment(seg, before)
+		before = seg
+		if ok {
 			if found && id != r.ID {
 				r.Parent = r.ID
 			}
 			r.ID, r.Runtime, found = id, runtime, true
 			r.Own = strings.Trim(rest, "/") == ""
+			before = "" // the container's name is no runtime's
 		}
-		before = seg
 	}
 	return r, found
 }
@@ -121,9 +122,7 @@ func podUID(seg string, kube bool) (string, bool) {
 	if !kube {
 		return "", false
 	}
-	if i := strings.IndexByte(seg, ':'); i >= 0 {
-		return "", false
-	}
+	seg, _, _ = strings.Cut(seg, ":")
 	if s, ok := strings.CutSuffix(seg, ".slice"); ok {
 		if i := strings.LastIndex(s, "-pod"); i >= 0 && i+4 < len(s) {
 			return strings.ReplaceAll(s[i+4:], "_", "-"), true
