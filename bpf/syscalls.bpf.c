@@ -239,7 +239,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	if (!gate)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!call_resolve(regs, task, gate, &id) || is_self())
+	if (!call_resolve(regs, task, gate, &id) || is_self(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (call->flags & TL_CALL_ENTRY)
@@ -282,7 +282,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	if (!gate)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!call_resolve(regs, task, gate, &id) || is_self())
+	if (!call_resolve(regs, task, gate, &id) || is_self(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (!(call->flags & TL_CALL_VARIABLE)) {

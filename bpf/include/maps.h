@@ -90,9 +90,9 @@ static __always_inline bool event_wanted(u32 event)
 }
 
 /* The sensor's own calls are not reported: each would cause the next. */
-static __always_inline bool is_self(void)
+static __always_inline bool is_self(struct task_struct *task)
 {
-	return bpf_get_current_pid_tgid() >> 32 == shared.self;
+	return task->tgid == shared.self;
 }
 
 #endif

@@ -24,15 +24,23 @@ static __always_inline u32 pid_at(struct pid *pid, u32 level)
 	return BPF_CORE_READ(upid_at(pid, level), nr);
 }
 
+/* Where a css_set points to the pids controller; null where there is no such controller. */
+static __always_inline struct cgroup_subsys_state **pids_slot(struct css_set *set)
+{
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		return 0;
+	return (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+	       bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(void *);
+}
+
 /* The cgroup of the v1 pids controller; without v1 it is the default one's. */
 static __always_inline u64 pids_cgroup(struct css_set *set)
 {
-	struct cgroup_subsys_state *css = 0;
+	struct cgroup_subsys_state **slot = pids_slot(set), *css = 0;
 
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+	if (!slot)
 		return 0;
-	bpf_core_read(&css, sizeof(css),
-		      &set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)]);
+	bpf_probe_read_kernel(&css, sizeof(css), slot);
 	return BPF_CORE_READ(css, cgroup, kn, id);
 }
 
@@ -42,6 +50,7 @@ static __always_inline void head_fill(struct tl_head *h, struct task_struct *tas
 {
 	struct task_struct *leader = task->group_leader;
 	struct css_set *set = task->cgroups;
+	struct cgroup_subsys_state **slot = pids_slot(set);
 	struct pid *pid = task->thread_pid;
 	u32 level = pid->level;
 
@@ -51,7 +60,7 @@ static __always_inline void head_fill(struct tl_head *h, struct task_struct *tas
 	h->time = bpf_ktime_get_boot_ns();
 	h->start_time = leader->start_boottime;
 	h->cgroup_id = set->dfl_cgrp->kn->id;
-	h->cgroup_v1_id = pids_cgroup(set);
+	h->cgroup_v1_id = slot ? (*slot)->cgroup->kn->id : 0;
 	h->pid = task->tgid;
 	h->tid = task->pid;
 	h->ppid = task->real_parent->tgid;
