@@ -3,6 +3,7 @@
 package builtin
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -103,3 +104,10 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (sensor.Source
 	}
 	return src, nil
 }
+
+// Finding is one thing that a source needs of this machine.
+type Finding = ebpf.Finding
+
+// Check looks at what watching the kernel needs of this machine; see
+// [ebpf.Check].
+func Check(ctx context.Context) []Finding { return ebpf.Check(ctx) }

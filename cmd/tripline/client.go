@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
+
+	"github.com/tripline/tripline/internal/bus"
+)
+
+// clientFlags are the flags of the commands that speak to a running Tripline.
+type clientFlags struct {
+	nats        string
+	credentials string
+	output      string
+}
+
+func (f *clientFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.nats, "nats", bus.DefaultConfig().URL, "`URL` of the NATS server")
+	fs.StringVar(&f.credentials, "credentials", "", "`file` with credentials (.creds)")
+	fs.StringVarP(&f.output, "output", "o", "text", "text or json")
+}
+
+func (f *clientFlags) validate() error {
+	if f.output != "text" && f.output != "json" {
+		return usagef("--output: %q is neither text nor json", f.output)
+	}
+	return nil
+}
+
+// connect joins the server; it changes nothing there.
+func (f *clientFlags) connect(ctx context.Context, command string) (*bus.Bus, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	c := bus.DefaultConfig()
+	c.URL, c.CredentialsFile = f.nats, f.credentials
+	c.Name = fmt.Sprintf("tripline %s %d", command, os.Getpid())
+	c.ConnectWait = 0
+	return bus.Connect(ctx, c, discard(), prometheus.NewRegistry())
+}
