@@ -40,7 +40,7 @@ func DefaultConfig() Config {
 		BatchBytes:     64 << 10,
 		DemandDelay:    100 * time.Millisecond,
 		DropInterval:   time.Second,
-		PublishTimeout: 30 * time.Second,
+		PublishTimeout: 2 * time.Second,
 		StopTimeout:    5 * time.Second,
 	}
 }

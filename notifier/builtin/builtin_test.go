@@ -82,7 +82,7 @@ func TestRefuses(t *testing.T) {
 		{"unknown key", "sink: []", "sink"},
 		{"unknown key of a sink", "sinks: [{name: a, type: stdout, formt: json}]", "formt"},
 		{"key of another type", "sinks: [{name: a, type: stdout, url: 'http://x'}]", "url"},
-		{"unknown type", "sinks: [{name: a, type: pigeon}]", `sink "a": type "pigeon" is not one of stdout, webhook`},
+		{"unknown type", "sinks: [{name: a, type: pigeon}]", `sink "a": type "pigeon" is not one of stdout, file, webhook`},
 		{"no type", "sinks: [{name: a}]", `type "" is not one of`},
 		{"no name", "sinks: [{type: stdout}]", `notifier.sinks[0]: the name "" is not of`},
 		{"name", "sinks: [{name: 'a.b', type: stdout}]", `the name "a.b" is not of`},

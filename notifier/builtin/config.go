@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/webhook"
 )
@@ -22,7 +23,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Config: notifier.DefaultConfig(),
-		Sinks:  []SinkConfig{Stdout("stdout", stdout.Classic)},
+		Sinks:  []SinkConfig{Stdout("stdout", render.FormatClassic)},
 	}
 }
 
@@ -104,10 +105,10 @@ func (s *SinkConfig) UnmarshalYAML(unmarshal func(any) error) error {
 	return fmt.Errorf("sink %q: type %q is not one of %s", head.Name, head.Type, strings.Join(Types(), ", "))
 }
 
-// Stdout configures a sink that prints in a format of package stdout.
+// Stdout configures a sink that prints in one of the formats of package render.
 func Stdout(name, format string) SinkConfig {
 	c := stdout.DefaultConfig()
-	c.Format = format
+	c.Format.Format = format
 	return SinkConfig{name, "stdout", configured[stdout.Config]{c, newStdout}}
 }
 

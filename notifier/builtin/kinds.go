@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/file"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/webhook"
 )
@@ -18,10 +19,13 @@ type Env struct {
 func kinds() []kind {
 	return []kind{
 		sink("stdout", stdout.DefaultConfig, newStdout),
+		sink("file", file.DefaultConfig, newFile),
 		sink("webhook", webhook.DefaultConfig, newWebhook),
 	}
 }
 
 func newStdout(c stdout.Config, e Env) (notifier.Sink, error) { return stdout.New(c, e.Stdout) }
+
+func newFile(c file.Config, _ Env) (notifier.Sink, error) { return file.New(c) }
 
 func newWebhook(c webhook.Config, _ Env) (notifier.Sink, error) { return webhook.New(c) }

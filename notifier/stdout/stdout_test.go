@@ -12,17 +12,22 @@ import (
 	"testing"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/notifier/sinktest"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/pkg/msg"
 )
 
+func format(name, template string) stdout.Config {
+	return stdout.Config{Format: render.Format{Format: name, Template: template}}
+}
+
 func configs() map[string]stdout.Config {
 	return map[string]stdout.Config{
-		"classic":  {Format: stdout.Classic},
-		"json":     {Format: stdout.JSON},
-		"falco":    {Format: stdout.Falco},
-		"template": {Format: stdout.Template, Template: "{{.Priority}} {{terminal .Output}} {{with .Event}}{{terminal .Comm}}{{end}}\n"},
+		"classic":  format("classic", ""),
+		"json":     format("json", ""),
+		"falco":    format("falco", ""),
+		"template": format("template", "{{.Priority}} {{terminal .Output}} {{with .Event}}{{terminal .Comm}}{{end}}\n"),
 	}
 }
 
@@ -107,7 +112,7 @@ func TestNothingEscapes(t *testing.T) {
 // TestJSONIsFaithful proves that escaping for the terminal changes no value.
 func TestJSONIsFaithful(t *testing.T) {
 	d := sinktest.Hostile()
-	out := printed(t, stdout.Config{Format: stdout.JSON}, d)
+	out := printed(t, format("json", ""), d)
 	if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n") {
 		t.Fatalf("not one line: %q", out)
 	}
@@ -136,7 +141,7 @@ func TestFailures(t *testing.T) {
 	if err := s.Deliver(t.Context(), sinktest.Plain()); notifier.ReasonOf(err) != notifier.ReasonIO || !notifier.Retryable(err) {
 		t.Errorf("%v: want an I/O failure to try again", err)
 	}
-	s, err = stdout.New(stdout.Config{Format: stdout.Template, Template: "{{.Nothing}}"}, &bytes.Buffer{})
+	s, err = stdout.New(format("template", "{{.Nothing}}"), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,12 +156,12 @@ func TestNewRefuses(t *testing.T) {
 		cfg  stdout.Config
 		want string
 	}{
-		{"format", stdout.Config{Format: "xml"}, `format: "xml" is not one of classic, json, falco, template`},
-		{"template without", stdout.Config{Format: "template"}, "template (or template_file) is not given"},
-		{"template beside", stdout.Config{Format: "json", Template: "x"}, "a template is given, but the format is json"},
-		{"syntax", stdout.Config{Format: "template", Template: "{{.Host"}, "template:1"},
-		{"unknown function", stdout.Config{Format: "template", Template: "{{env \"HOME\"}}"}, `function "env" not defined`},
-		{"missing file", stdout.Config{Format: "template", TemplateFile: "/nonexistent.tmpl"}, "template_file: open /nonexistent.tmpl"},
+		{"format", format("xml", ""), `format: "xml" is not one of classic, json, falco, template`},
+		{"template without", format("template", ""), "template (or template_file) is not given"},
+		{"template beside", format("json", "x"), "a template is given, but the format is json"},
+		{"syntax", format("template", "{{.Host"), "template:1"},
+		{"unknown function", format("template", "{{env \"HOME\"}}"), `function "env" not defined`},
+		{"missing file", stdout.Config{Format: render.Format{Format: "template", TemplateFile: "/nonexistent.tmpl"}}, "template_file: open /nonexistent.tmpl"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := stdout.New(c.cfg, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) {
