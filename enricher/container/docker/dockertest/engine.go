@@ -72,6 +72,7 @@ func Start(t testing.TB) *Engine {
 				t.Logf("end of dockerd's log:\n%s", log[max(0, len(log)-4096):])
 			}
 		}
+		unmount(dir)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Logf("left behind: %v", err)
 		}
@@ -86,6 +87,19 @@ func Start(t testing.TB) *Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// unmount takes away what a killed daemon left mounted below dir.
+func unmount(dir string) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir+"/") {
+			_ = syscall.Unmount(f[4], syscall.MNT_DETACH)
+		}
+	}
 }
 
 func find(name string) string {
@@ -145,10 +159,13 @@ func (e *Engine) stop(sig syscall.Signal) {
 	e.daemon = nil
 }
 
-// Kill ends the daemon at once.
+// Kill ends the daemon at once. Its containers go on.
 func (e *Engine) Kill() {
 	e.stop(syscall.SIGKILL)
 	_ = os.Remove(filepath.Join(e.dir, "pid"))
+	// Its containerd dies with it, and may stay a zombie that the next daemon
+	// would take for alive by this file.
+	_ = os.Remove(filepath.Join(e.dir, "exec/containerd/containerd.pid"))
 }
 
 // Restart starts the daemon again after [Engine.Kill].
