@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -19,15 +20,15 @@ func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNam
 		slices.ContainsFunc(lib.packages(), func(p ast.Ref) bool { return p.HasPrefix(m.Package.Path) })}
 	s.rule.File = src.path
 
-	var problems []matcher.Problem
+	problems := missingImports(src, m, lib)
 	var match, output string
 	switch {
 	case heads.has(traceeMatch, traceeMeta, traceeEvents):
 		match = traceeMatch
-		problems = l.readTracee(s, src, m, heads)
+		problems = append(problems, l.readTracee(s, src, m, heads)...)
 	case heads.has(leanMatch) && m.Package.Path.HasPrefix(ast.MustParseRef("data.tripline")):
 		match, output = leanMatch, leanOutput
-		problems = readLean(s, src, m)
+		problems = append(problems, readLean(s, src, m)...)
 	default:
 		row, col := place(m.Package.Loc())
 		return nil, []matcher.Problem{src.at(row, col, "", "no rule here: expected tracee_match, or match in a package tripline.…; "+
@@ -55,6 +56,24 @@ func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNam
 		s.screen = l.newScreen(src.path, m, lib, match, !s.own, memos)
 	}
 	return s, problems
+}
+
+// missingImports warns of imports that nothing defines: to Rego they are merely
+// undefined, so the rule would be silent for ever.
+func missingImports(src source, m *ast.Module, lib library) []matcher.Problem {
+	var out []matcher.Problem
+	known := append(lib.packages(), m.Package.Path)
+	for _, i := range m.Imports {
+		ref, ok := i.Path.Value.(ast.Ref)
+		if !ok || !ref.HasPrefix(ast.DefaultRootRef) {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(p ast.Ref) bool { return p.HasPrefix(ref) || ref.HasPrefix(p) }) {
+			row, col := place(i.Loc())
+			out = append(out, src.warn(row, col, fmt.Sprintf("%v is in no library: a library's file name ends in helpers.rego", ref)))
+		}
+	}
+	return out
 }
 
 // heads are the rules of a module by name, with where the first of each is.

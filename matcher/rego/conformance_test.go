@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 			answered += sure
 		})
 	}
-	const least = 900
+	const least = 2000
 	if answered < least {
 		t.Errorf("%d cases answered, expected at least %d", answered, least)
 	}

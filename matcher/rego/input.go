@@ -10,9 +10,10 @@ import (
 )
 
 // document is the input of one event, shared by all rules held against it. It
-// is made when the first rule is put to OPA. It consists of OPA's own lazy
+// is made when the first rule is put to OPA. It is one of OPA's own lazy
 // objects: OPA asks in many places for its own types by name, so an object of
-// ours would bring some built-in functions down.
+// ours would bring some built-in functions down. For the same reason it is made
+// of plain Go values only.
 //
 // What many events of a batch share, processes and containers, is converted
 // once a batch.
@@ -22,12 +23,19 @@ type document struct {
 	top   map[string]any
 	term  *ast.Term
 	batch *msg.Batch
-	procs map[*msg.Process]ast.Value
-	conts map[*msg.Container]ast.Value
+	procs map[*msg.Process]part
+	conts map[*msg.Container]part
+}
+
+// part is a piece of the document that events share: as it is, and as OPA
+// sees it.
+type part struct {
+	plain map[string]any
+	value ast.Value
 }
 
 func newDocument(maxString int) *document {
-	return &document{max: maxString, top: make(map[string]any, 32), procs: map[*msg.Process]ast.Value{}, conts: map[*msg.Container]ast.Value{}}
+	return &document{max: maxString, top: make(map[string]any, 32), procs: map[*msg.Process]part{}, conts: map[*msg.Container]part{}}
 }
 
 // reset turns to another event.
@@ -86,7 +94,7 @@ func (d *document) fill() {
 	t["stackAddresses"] = nil
 
 	n := ev.NumArgs()
-	list := make([]*ast.Term, 0, n)
+	list := make([]any, 0, n)
 	byName := make(map[string]any, n)
 	for i := range n {
 		v, ok := ev.ArgAt(i)
@@ -94,21 +102,16 @@ func (d *document) fill() {
 			continue
 		}
 		value, typ := d.arg(v)
-		converted := ast.MustInterfaceToValue(value)
-		byName[v.Param.Name] = converted
-		list = append(list, ast.ObjectTerm(
-			[2]*ast.Term{ast.InternedTerm("name"), ast.InternedTerm(v.Param.Name)},
-			[2]*ast.Term{ast.InternedTerm("type"), ast.InternedTerm(typ)},
-			[2]*ast.Term{ast.InternedTerm("value"), ast.NewTerm(converted)},
-		))
+		byName[v.Param.Name] = value
+		list = append(list, map[string]any{"name": v.Param.Name, "type": typ, "value": value})
 	}
 	t["argsNum"] = int64(len(list))
-	t["args"] = ast.Value(ast.NewArray(list...))
+	t["args"] = list
 	t["argsByName"] = byName
 
-	t["process"] = d.process(p)
+	t["process"] = d.process(p).plain
 	if c := ev.Container(); c != nil {
-		t["container"] = d.container(c)
+		t["container"] = d.container(c).plain
 		if c.Pod != nil {
 			t["pod"] = d.pod(c.Pod)
 		}

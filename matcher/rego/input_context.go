@@ -11,7 +11,7 @@ const maxAncestors = 16
 
 // process is input.process. Its names are those of msg.ProcessJSON; times are
 // numbers, in ns since the epoch.
-func (d *document) process(p *msg.Process) ast.Value {
+func (d *document) process(p *msg.Process) part {
 	if v, ok := d.procs[p]; ok {
 		return v
 	}
@@ -45,13 +45,13 @@ func (d *document) process(p *msg.Process) ast.Value {
 		})
 	}
 	m["ancestors"] = ancestors
-	v := ast.LazyObject(m)
+	v := part{plain: m, value: ast.LazyObject(m)}
 	d.procs[p] = v
 	return v
 }
 
 // container is input.container, with the names of msg.ContainerJSON.
-func (d *document) container(c *msg.Container) ast.Value {
+func (d *document) container(c *msg.Container) part {
 	if v, ok := d.conts[c]; ok {
 		return v
 	}
@@ -61,14 +61,15 @@ func (d *document) container(c *msg.Container) ast.Value {
 			"source": d.text(x.Source), "destination": d.text(x.Destination), "mode": d.text(x.Mode), "writable": x.Writable,
 		})
 	}
-	v := ast.LazyObject(map[string]any{
+	m := map[string]any{
 		"id": d.text(c.Id), "runtime": d.text(c.Runtime), "name": d.text(c.Name),
 		"image": d.text(c.Image.GetName()), "image_id": d.text(c.Image.GetId()), "image_repository": d.text(c.Image.GetRepository()),
 		"image_tag": d.text(c.Image.GetTag()), "image_digest": d.text(c.Image.GetDigest()),
 		"labels": d.labels(c.Labels), "mounts": mounts, "privileged": c.Privileged,
 		"host_pid": c.HostPid, "host_network": c.HostNetwork, "host_ipc": c.HostIpc,
 		"completeness": c.Completeness.Text(),
-	})
+	}
+	v := part{plain: m, value: ast.LazyObject(m)}
 	d.conts[c] = v
 	return v
 }

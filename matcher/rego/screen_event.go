@@ -45,12 +45,12 @@ func field(name string) func(m *machine, out *value) {
 	case "argsByName":
 		return func(_ *machine, out *value) { *out = value{kind: byName} }
 	case "process":
-		return func(m *machine, out *value) { *out = value{kind: foreign, ref: m.doc.process(m.ev.Process())} }
+		return func(m *machine, out *value) { *out = value{kind: foreign, ref: m.doc.process(m.ev.Process()).value} }
 	case "container":
 		return func(m *machine, out *value) {
 			*out = value{}
 			if c := m.ev.Container(); c != nil {
-				*out = value{kind: foreign, ref: m.doc.container(c)}
+				*out = value{kind: foreign, ref: m.doc.container(c).value}
 			}
 		}
 	}
