@@ -82,9 +82,8 @@ func problem(p loader.Problem) matcher.Problem {
 		Warning: p.Warning, Code: p.Code, File: p.At.File, Line: p.At.Line, Column: p.At.Column,
 		Message: p.Msg, Snippet: p.At.Snippet,
 	}
-	if p.Kind == "rule" || p.Kind == "exception" {
-		m.Rule = p.Item
-	} else if p.Item != "" {
+	m.Rule = p.Rule
+	if p.Rule == "" && p.Item != "" {
 		m.Message = p.Kind + " '" + p.Item + "': " + p.Msg
 	}
 	return m

@@ -79,7 +79,7 @@ func (l *Loader) collect(f File) {
 		case isNull(n):
 			continue
 		case n.Kind != yaml.SequenceNode:
-			l.fail(top, top.fault(n, "a rule file is a sequence of mappings, each a list, a macro or a rule"))
+			l.fail(top.fault(n, "a rule file is a sequence of mappings, each a list, a macro or a rule"))
 			continue
 		}
 		for _, e := range n.Content {
@@ -88,7 +88,7 @@ func (l *Loader) collect(f File) {
 				continue
 			}
 			if e.Kind != yaml.MappingNode {
-				l.fail(top, top.fault(e, "expected a mapping: a list, a macro or a rule"))
+				l.fail(top.fault(e, "expected a mapping: a list, a macro or a rule"))
 				continue
 			}
 			l.element(&item{doc: d, node: e})
@@ -97,15 +97,15 @@ func (l *Loader) collect(f File) {
 }
 
 // fail reports an error in an item.
-func (l *Loader) fail(it *item, err error) {
+func (l *Loader) fail(err error) {
 	var f *fault
 	if errors.As(err, &f) {
-		l.report(Problem{Code: f.code, At: f.at, Kind: it.kind, Item: it.name, Msg: f.msg})
+		l.report(Problem{Code: f.code, At: f.at, Kind: f.it.kind, Item: f.it.name, Rule: f.it.rule, Msg: f.msg})
 	}
 }
 
 func (l *Loader) warn(it *item, n *yaml.Node, code, text string) {
-	l.report(Problem{Warning: true, Code: code, At: it.doc.at(n), Kind: it.kind, Item: it.name, Msg: text})
+	l.report(Problem{Warning: true, Code: code, At: it.doc.at(n), Kind: it.kind, Item: it.name, Rule: it.rule, Msg: text})
 }
 
 func (l *Loader) element(it *item) {
@@ -116,6 +116,9 @@ func (l *Loader) element(it *item) {
 		it.kind = k
 		if v, _ := it.get(k); v != nil && v.Kind == yaml.ScalarNode && (k == "list" || k == "macro" || k == "rule") {
 			it.name = v.Value
+			if k == "rule" {
+				it.rule = v.Value
+			}
 		}
 		var err error
 		switch k {
@@ -131,7 +134,7 @@ func (l *Loader) element(it *item) {
 			err = l.rule(it)
 		}
 		if err != nil {
-			l.fail(it, err)
+			l.fail(err)
 		}
 		return
 	}
@@ -223,7 +226,7 @@ func (l *Loader) list(it *item) error {
 	have := l.findList(name.Value)
 	if add || over.appends("items") {
 		if have == nil {
-			return it.invalid(name, "there is no list '%s' yet to append to", name.Value)
+			return it.invalid(name, "there is no list '%s' yet for an append or override to add items to", name.Value)
 		}
 		have.items = append(have.items, items...)
 		return nil
@@ -264,7 +267,7 @@ func (l *Loader) macro(it *item) error {
 	have := l.findMacro(name.Value)
 	if add || over.appends("condition") {
 		if have == nil {
-			return it.invalid(name, "there is no macro '%s' yet to append to", name.Value)
+			return it.invalid(name, "there is no macro '%s' yet for an append or override to add a condition to", name.Value)
 		}
 		have.cond.Join(" ", it.source(cond))
 		have.last = l.seq

@@ -41,6 +41,9 @@ func (l *Loader) compile() {
 // conditionError reports an error in a condition or an output.
 func (l *Loader) conditionError(kind, name, code string, err error) {
 	p := Problem{Code: code, Kind: kind, Item: name, Msg: err.Error()}
+	if kind == "rule" {
+		p.Rule = name
+	}
 	var at *ast.Error
 	if errors.As(err, &at) {
 		p.At = at.At.Place()
@@ -50,7 +53,7 @@ func (l *Loader) conditionError(kind, name, code string, err error) {
 
 // compileRule returns nil for a rule that cannot run.
 func (l *Loader) compileRule(r *rule, items [][]string) *Rule {
-	if r.unknownSource || r.priority > l.opt.minPriority() {
+	if r.unknownSource {
 		return nil
 	}
 	out := &Rule{
@@ -58,10 +61,14 @@ func (l *Loader) compileRule(r *rule, items [][]string) *Rule {
 		Condition: r.cond.Text, OutputText: r.output.Text, Enabled: r.enabled,
 		Capture: r.capture, CaptureDuration: r.captureDuration, At: r.at, Types: check.AllTypes(),
 	}
+	if r.priority > l.opt.minPriority() {
+		out.Dropped, out.Enabled = true, false
+	}
 	if !l.compileCondition(r, out, items) {
 		return nil
 	}
-	format, err := output.Compile(r.output, l.opt.Fields)
+	text := l.withoutInfo(r)
+	format, err := output.Compile(text, l.opt.Fields)
 	if err != nil {
 		l.ruleError(r, ErrCompileOutput, err)
 		return nil
@@ -75,6 +82,22 @@ func (l *Loader) compileRule(r *rule, items [][]string) *Rule {
 	}
 	l.appendOutput(r, out)
 	return out
+}
+
+// infoField is a field that outputs once had and that is taken out of them.
+const infoField = "%container.info"
+
+// withoutInfo is the output of a rule without the field that is no more.
+func (l *Loader) withoutInfo(r *rule) *ast.Source {
+	text := r.output
+	for {
+		at := strings.Index(text.Text, infoField)
+		if at < 0 {
+			return text
+		}
+		l.ruleWarning(r, WarnDeprecated, ast.Pos{Src: text, Off: at}, "the field container.info is taken out of the output: fields of the container are appended to every output")
+		text = text.Splice(at, at+len(infoField), "")
+	}
 }
 
 // compileCondition fills in what comes of the condition.
@@ -112,11 +135,16 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]string) bool {
 	for _, w := range warnings {
 		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
 	}
+	said := map[string]bool{}
 	for _, w := range Suspicious(tree) {
+		if said[w.Msg] {
+			continue
+		}
+		said[w.Msg] = true
 		l.ruleWarning(r, w.Code, w.At, w.Msg)
 	}
 	if r.warnTypes && out.Types.Many() {
-		l.report(Problem{Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name,
+		l.report(Problem{Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name, Rule: r.name,
 			Msg: "the condition holds for too many event types, which costs time on every event: compare evt.type, or set warn_evttypes: false"})
 	}
 	check.Tests(compiled, func(t *check.Test) {
@@ -153,7 +181,7 @@ func (l *Loader) ruleError(r *rule, code string, err error) {
 }
 
 func (l *Loader) ruleWarning(r *rule, code string, at ast.Pos, text string) {
-	l.report(Problem{Warning: true, Code: code, At: at.Place(), Kind: "rule", Item: r.name, Msg: text})
+	l.report(Problem{Warning: true, Code: code, At: at.Place(), Kind: "rule", Item: r.name, Rule: r.name, Msg: text})
 }
 
 // Suspicion is a warning about a condition that needs no types.

@@ -51,7 +51,6 @@ func (l *Loader) exceptions(it *item, appending bool) ([]*exception, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.name = it.name
 		e, err := l.exception(m)
 		if err != nil {
 			return nil, err
@@ -76,8 +75,12 @@ func (l *Loader) exception(m *item) (*exception, error) {
 		return nil, err
 	}
 	e := &exception{name: name.Value, it: m}
-	m.kind = "exception"
-	l.knownKeys(m, "name", "fields", "comps", "values")
+	m.name = name.Value
+	m.keys(func(key string, at, _ *yaml.Node) {
+		if !contains([]string{"name", "fields", "comps", "values"}, key) {
+			l.warn(m, at, WarnExceptionKey, "unknown key '"+key+"' in the exception, expected one of name, fields, comps, values")
+		}
+	})
 	if v, at := m.get("fields"); v != nil && !isNull(v) {
 		e.hasFields, e.fieldsAt = true, at
 		e.single = v.Kind == yaml.ScalarNode

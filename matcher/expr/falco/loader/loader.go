@@ -65,7 +65,10 @@ type Rule struct {
 	Output     *output.Format
 	Extra      []ExtraField
 	Enabled    bool
-	Capture    bool
+	// Dropped rules are less severe than the configuration asks for: they are
+	// off whatever turns rules on.
+	Dropped bool
+	Capture bool
 	// CaptureDuration is in milliseconds, 0 for the default.
 	CaptureDuration uint64
 	// Missing lists fields that the rule uses and Tripline cannot have.
@@ -84,9 +87,10 @@ type Problem struct {
 	Warning bool
 	Code    string
 	At      ast.Place
-	// Kind and Item say what it is in: "rule" and the rule's name.
-	Kind, Item string
-	Msg        string
+	// Kind and Item say what it is in: "rule" and the rule's name, "exception"
+	// and its name; Rule is the rule that it belongs to, if any.
+	Kind, Item, Rule string
+	Msg              string
 }
 
 // The codes of problems: Falco's.
@@ -97,21 +101,24 @@ const (
 	ErrCompileCondition = "LOAD_ERR_COMPILE_CONDITION"
 	ErrCompileOutput    = "LOAD_ERR_COMPILE_OUTPUT"
 
-	WarnUnknownSource     = "LOAD_UNKNOWN_SOURCE"
-	WarnUnsafeNA          = "LOAD_UNSAFE_NA_CHECK"
-	WarnNoEventType       = "LOAD_NO_EVTTYPE"
-	WarnUnknownFilter     = "LOAD_UNKNOWN_FILTER"
-	WarnUnusedMacro       = "LOAD_UNUSED_MACRO"
-	WarnUnusedList        = "LOAD_UNUSED_LIST"
-	WarnUnknownItem       = "LOAD_UNKNOWN_ITEM"
-	WarnUnknownKey        = "LOAD_UNKNOWN_KEY"
-	WarnDeprecated        = "LOAD_DEPRECATED_ITEM"
-	WarnAppendNoValues    = "LOAD_APPEND_NO_VALUES"
-	WarnExceptionName     = "LOAD_EXCEPTION_NAME_NOT_UNIQUE"
-	WarnMacroName         = "LOAD_INVALID_MACRO_NAME"
-	WarnListName          = "LOAD_INVALID_LIST_NAME"
-	WarnCondition         = "LOAD_COMPILE_CONDITION"
+	WarnUnknownSource  = "LOAD_UNKNOWN_SOURCE"
+	WarnUnsafeNA       = "LOAD_UNSAFE_NA_CHECK"
+	WarnNoEventType    = "LOAD_NO_EVTTYPE"
+	WarnUnknownFilter  = "LOAD_UNKNOWN_FILTER"
+	WarnUnusedMacro    = "LOAD_UNUSED_MACRO"
+	WarnUnusedList     = "LOAD_UNUSED_LIST"
+	WarnUnknownItem    = "LOAD_UNKNOWN_ITEM"
+	WarnUnknownKey     = "LOAD_UNKNOWN_KEY"
+	WarnDeprecated     = "LOAD_DEPRECATED_ITEM"
+	WarnAppendNoValues = "LOAD_APPEND_NO_VALUES"
+	WarnExceptionName  = "LOAD_EXCEPTION_NAME_NOT_UNIQUE"
+	WarnMacroName      = "LOAD_INVALID_MACRO_NAME"
+	WarnListName       = "LOAD_INVALID_LIST_NAME"
+	WarnCondition      = "LOAD_COMPILE_CONDITION"
+
+	// These are ours alone.
 	WarnFieldNotAvailable = "LOAD_FIELD_NOT_AVAILABLE"
+	WarnExceptionKey      = "LOAD_UNKNOWN_EXCEPTION_KEY"
 )
 
 // Result is what was loaded.

@@ -225,7 +225,7 @@ func (l *Loader) appendRule(it *item, name *yaml.Node, have *rule) error {
 		return err
 	}
 	if have == nil {
-		return it.invalid(name, "there is no rule '%s' yet to append to", name.Value)
+		return it.invalid(name, "there is no rule '%s' yet for an append or override to add a condition to", name.Value)
 	}
 	if err := it.sameSource(have); err != nil {
 		return err
@@ -248,7 +248,7 @@ func (l *Loader) overrideRule(it *item, name *yaml.Node, have *rule, over overri
 		return err
 	}
 	if have == nil {
-		return it.invalid(name, "there is no rule '%s' yet to change", name.Value)
+		return it.invalid(name, "there is no rule '%s' yet for an override to append to or replace", name.Value)
 	}
 	if err := it.sameSource(have); err != nil {
 		return err

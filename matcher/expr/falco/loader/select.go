@@ -21,7 +21,7 @@ func Select(rules []*Rule, sel []Selection) {
 			if s.Rule != "" && !Wildcard(s.Rule, r.Name) || s.Tag != "" && !contains(r.Tags, s.Tag) || s.Rule == "" && s.Tag == "" {
 				continue
 			}
-			r.Enabled = s.Enable
+			r.Enabled = s.Enable && !r.Dropped
 		}
 	}
 }

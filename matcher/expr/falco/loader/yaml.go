@@ -161,6 +161,7 @@ type item struct {
 	node *yaml.Node
 	kind string
 	name string
+	rule string // the rule that an exception belongs to
 }
 
 // fault is a mistake in an item; it ends its reading.
@@ -168,16 +169,17 @@ type fault struct {
 	code string
 	at   ast.Place
 	msg  string
+	it   *item
 }
 
 func (f *fault) Error() string { return f.msg }
 
 func (it *item) fault(n *yaml.Node, format string, args ...any) *fault {
-	return &fault{ErrYAMLValidate, it.doc.at(n), fmt.Sprintf(format, args...)}
+	return &fault{ErrYAMLValidate, it.doc.at(n), fmt.Sprintf(format, args...), it}
 }
 
 func (it *item) invalid(n *yaml.Node, format string, args ...any) *fault {
-	return &fault{ErrValidate, it.doc.at(n), fmt.Sprintf(format, args...)}
+	return &fault{ErrValidate, it.doc.at(n), fmt.Sprintf(format, args...), it}
 }
 
 func resolve(n *yaml.Node) *yaml.Node {
@@ -280,7 +282,7 @@ func (it *item) mapping(n *yaml.Node, kind string) (*item, error) {
 	if n.Kind != yaml.MappingNode {
 		return nil, it.fault(n, "expected a mapping for the %s", kind)
 	}
-	return &item{doc: it.doc, node: n, kind: kind}, nil
+	return &item{doc: it.doc, node: n, kind: kind, name: it.name, rule: it.rule}, nil
 }
 
 // keys calls visit for each key.
