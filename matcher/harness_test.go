@@ -2,6 +2,7 @@ package matcher_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -108,7 +109,7 @@ func (s *source) feed(t testing.TB, p uint32, b *msg.Batch, first bool) error {
 	}
 }
 
-// store keeps detections by id, as the stream does, and fails on demand.
+// store keeps detections by id, as JSON, as the stream does, and fails on demand.
 type store struct {
 	mu    sync.Mutex
 	fail  error
@@ -121,6 +122,10 @@ func (s *store) Publish(_ context.Context, d *msg.Detection, done func(error)) e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
 	if err := s.fail; err != nil {
 		go done(err)
 		return nil
@@ -129,8 +134,12 @@ func (s *store) Publish(_ context.Context, d *msg.Detection, done func(error)) e
 		s.byID = make(map[string]*msg.Detection)
 	}
 	if s.byID[d.ID] == nil {
-		s.byID[d.ID] = d
-		s.order = append(s.order, d)
+		stored := &msg.Detection{}
+		if err := json.Unmarshal(text, stored); err != nil {
+			return err
+		}
+		s.byID[d.ID] = stored
+		s.order = append(s.order, stored)
 	}
 	go done(nil)
 	return nil

@@ -1,6 +1,7 @@
 package matcher_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func TestDetection(t *testing.T) {
 		Priority                                                    msg.Priority
 		Data                                                        map[string]any
 	}
-	want := view{"T-1", "golang", "Execution", "name of T-1", "web-1", "sched_process_exec", "sh", "abc", 3, msg.Error, map[string]any{"count": 1}}
+	want := view{"T-1", "golang", "Execution", "name of T-1", "web-1", "sched_process_exec", "sh", "abc", 3, msg.Error, map[string]any{"count": 1.0}}
 	if diff := cmp.Diff(want, view{d.Rule.ID, d.Rule.Language, d.Rule.MITRE, d.Output, d.Host, d.Event.Name, d.Event.Comm, d.Event.Container.ID, d.Severity, d.Priority, d.Data}); diff != "" {
 		t.Errorf("detection (-want +got):\n%s", diff)
 	}
@@ -216,5 +217,31 @@ func TestLostIsCounted(t *testing.T) {
 		if counters[name] != n {
 			t.Errorf("%s = %d, want %d", name, counters[name], n)
 		}
+	}
+}
+
+// TestDataThatIsNotJSON has a rule hand over what cannot be stored.
+func TestDataThatIsNotJSON(t *testing.T) {
+	r := start(t, config(), goLanguage(func() detect.Signature {
+		return &sig{id: "ODD", selectors: on("sched_process_exec"), onEvent: func(s *sig, _ trace.Event, ev protocol.Event) error {
+			cycle := map[string]any{}
+			cycle["me"] = cycle
+			s.cb(detect.Finding{Event: ev, Data: map[string]any{"channel": make(chan int), "cycle": cycle, "good": "kept"}})
+			return nil
+		}}
+	}))
+	b := batch(t, exec(1, "/x", ""))
+	if err := r.src.feed(t, 0, b, true); err == nil {
+		t.Fatal("acknowledged although the detection is not stored")
+	}
+	if err := r.src.feed(t, 0, b, false); err != nil {
+		t.Fatalf("the batch is refused for ever: %v", err)
+	}
+	got := r.store.all()
+	if len(got) != 1 || got[0].Data["good"] != "kept" || got[0].Data["channel"] != "(json: unsupported type: chan int)" {
+		t.Fatalf("detections %+v", got)
+	}
+	if reason, _ := got[0].Data["cycle"].(string); !strings.Contains(reason, "cycle") {
+		t.Errorf("cycle: %v", got[0].Data["cycle"])
 	}
 }

@@ -81,10 +81,15 @@ func (k *kept) add(d *msg.Detection) bool {
 	if len(k.list) >= maxUnstored {
 		return false
 	}
-	if c, err := copyDetection(d); err == nil {
-		d = c
+	c, err := copyDetection(d)
+	if err != nil {
+		// It is its content that cannot be stored, whatever the attempt.
+		c, err = copyDetection(withoutOdd(d))
 	}
-	k.list = append(k.list, d)
+	if err != nil {
+		return false
+	}
+	k.list = append(k.list, c)
 	return true
 }
 
@@ -94,6 +99,26 @@ func (k *kept) take() []*msg.Detection {
 	list := k.list
 	k.list = nil
 	return list
+}
+
+// withoutOdd replaces values that JSON cannot hold (channels, functions, not a
+// number, cycles), which a rule written in Go may hand over, by the reason.
+func withoutOdd(d *msg.Detection) *msg.Detection {
+	out := *d
+	out.Data, out.Values = onlyJSON(d.Data), onlyJSON(d.Values)
+	out.Rule.Properties = onlyJSON(d.Rule.Properties)
+	return &out
+}
+
+func onlyJSON(m map[string]any) map[string]any {
+	out := make(map[string]any, len(m))
+	for name, value := range m {
+		if _, err := json.Marshal(value); err != nil {
+			value = "(" + err.Error() + ")"
+		}
+		out[name] = value
+	}
+	return out
 }
 
 func copyDetection(d *msg.Detection) (*msg.Detection, error) {
