@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,7 +122,7 @@ func (e *Engine) start(storage string) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(e.path, "--host=unix://"+e.Socket, "--data-root="+e.dir+"/data", "--exec-root="+e.dir+"/exec",
-		"--pidfile="+e.dir+"/pid", "--iptables=false", "--ip-forward=false", "--bridge=none", "--storage-driver="+storage)
+		"--pidfile="+e.dir+"/pid", "--iptables=false", "--ip-forward=false", "--bridge=none", "--live-restore=true", "--storage-driver="+storage)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	if err := cmd.Start(); err != nil {
@@ -159,13 +160,25 @@ func (e *Engine) stop(sig syscall.Signal) {
 	e.daemon = nil
 }
 
-// Kill ends the daemon at once. Its containers go on.
+// Kill ends the daemon at once, and its containerd with it. The containers go
+// on.
 func (e *Engine) Kill() {
+	file := filepath.Join(e.dir, "exec/containerd/containerd.pid")
+	text, _ := os.ReadFile(file)
 	e.stop(syscall.SIGKILL)
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		for range 600 {
+			// A zombie has no executable any more.
+			if _, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe"); err != nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	// The next daemon would take a zombie for alive by these files.
+	_ = os.Remove(file)
 	_ = os.Remove(filepath.Join(e.dir, "pid"))
-	// Its containerd dies with it, and may stay a zombie that the next daemon
-	// would take for alive by this file.
-	_ = os.Remove(filepath.Join(e.dir, "exec/containerd/containerd.pid"))
 }
 
 // Restart starts the daemon again after [Engine.Kill].
