@@ -161,6 +161,8 @@ func own1(name string, x operand, t int) op {
 			l[t] = ofText(f(v.str))
 			return went
 		}
+	case "any", "all":
+		return anyAll(x, t, name == "any")
 	case "count":
 		return func(m *machine, l []value) code {
 			n, ok := m.count(x.get(l))
@@ -172,6 +174,24 @@ func own1(name string, x operand, t int) op {
 		}
 	}
 	return nil
+}
+
+// anyAll says whether some, or every, element of a list is true.
+func anyAll(x operand, t int, some bool) op {
+	return func(_ *machine, l []value) code {
+		arr, ok := x.get(l).ref.(*listOf)
+		if !ok {
+			return ask
+		}
+		for i := range arr.items {
+			if v := &arr.items[i]; (v.kind == boolean && v.num != 0) == some {
+				l[t] = ofBool(some)
+				return went
+			}
+		}
+		l[t] = ofBool(!some)
+		return went
+	}
 }
 
 func equality(x, y operand, t int, want verdict) op {
