@@ -4,7 +4,7 @@ package rules
 
 import "embed"
 
-// Files holds the rule files, in the folders golang and rego.
+// Files holds the rule files, in the folders golang, rego and expr.
 //
-//go:embed golang rego
+//go:embed golang rego expr
 var Files embed.FS

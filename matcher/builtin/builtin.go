@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/matcher/expr"
 	"github.com/tripline/tripline/matcher/golang"
 	"github.com/tripline/tripline/matcher/rego"
 	"github.com/tripline/tripline/rules"
@@ -15,17 +16,21 @@ import (
 // Config has a section for each language that can be configured.
 type Config struct {
 	Rego rego.Config `yaml:"rego"`
+	Expr expr.Config `yaml:"expr"`
 }
 
 // DefaultConfig is the default of every language.
 func DefaultConfig() Config {
-	return Config{Rego: rego.DefaultConfig()}
+	return Config{Rego: rego.DefaultConfig(), Expr: expr.DefaultConfig()}
 }
 
 // Validate reports what is out of range in any section.
 func (c Config) Validate() error {
 	if err := c.Rego.Validate(); err != nil {
 		return fmt.Errorf("rego: %w", err)
+	}
+	if err := c.Expr.Validate(); err != nil {
+		return fmt.Errorf("expr: %w", err)
 	}
 	return nil
 }
@@ -36,5 +41,6 @@ func Languages(cfg Config, log *slog.Logger) []matcher.Language {
 	return []matcher.Language{
 		golang.New(golangrules.Signatures(), rules.Files),
 		rego.New(cfg.Rego, log),
+		expr.New(cfg.Expr, log),
 	}
 }
