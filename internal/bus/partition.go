@@ -49,12 +49,11 @@ type partitionReader struct {
 	pin     string        // of the newest delivery
 	first   bool          // the next batch is the first since it became ours
 	held    *partitionHeld
-	reading bool      // not let go of yet
-	created time.Time // of the stream: another one starts counting anew
+	reading bool // not let go of yet
 }
 
 type partitionHeld struct {
-	seq     uint64
+	id      identity
 	attempt uint64
 	msg     jetstream.Msg // newest delivery
 	since   time.Time
@@ -192,12 +191,11 @@ func (r *partitionReader) run() {
 			continue
 		}
 		r.setReading(true)
-		rejoin := r.b.rejoin()
 		cons, err := r.consumer()
 		if err != nil {
 			return // closed
 		}
-		r.read(cons, rejoin)
+		r.read(cons)
 		r.setReading(false)
 		if mine, _ := r.state(); mine {
 			sleep(r.b.ctx, 100*time.Millisecond)
@@ -216,16 +214,11 @@ func (r *partitionReader) consumer() (cons jetstream.Consumer, err error) {
 	err = retry(r.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
 		ctx, cancel := context.WithTimeout(r.b.ctx, apiTimeout)
 		defer cancel()
-		s, err := r.b.js.Stream(ctx, StreamEvents)
-		if err != nil {
-			return err
-		}
-		r.sameStream(s.CachedInfo().Created)
-		cons, err = s.Consumer(ctx, r.name)
+		cons, err = r.b.js.Consumer(ctx, StreamEvents, r.name)
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
-		cons, err = s.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		cons, err = r.b.js.CreateConsumer(ctx, StreamEvents, jetstream.ConsumerConfig{
 			Durable:        r.name,
 			FilterSubject:  r.subject,
 			DeliverPolicy:  jetstream.DeliverAllPolicy,
@@ -243,8 +236,8 @@ func (r *partitionReader) consumer() (cons jetstream.Consumer, err error) {
 }
 
 // read hands batches over until the partition goes elsewhere or the consumer
-// is in doubt, and then lets go of it.
-func (r *partitionReader) read(cons jetstream.Consumer, rejoin <-chan struct{}) {
+// is gone, and then lets go of it.
+func (r *partitionReader) read(cons jetstream.Consumer) {
 	it, err := cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pinExpiry), jetstream.PullPriorityGroup(pinGroup))
 	if err != nil {
 		return
@@ -252,17 +245,16 @@ func (r *partitionReader) read(cons jetstream.Consumer, rejoin <-chan struct{}) 
 	defer it.Stop()
 	ctx, cancel := context.WithCancel(r.b.ctx)
 	defer cancel()
+	go r.b.untilGone(ctx, cancel, cons)
 	go func() {
 		for {
 			mine, changed := r.state()
 			if !mine {
 				cancel()
+				return
 			}
 			select {
 			case <-changed:
-			case <-rejoin:
-				cancel()
-				return
 			case <-ctx.Done():
 				return
 			}

@@ -127,3 +127,85 @@ func TestPartitionFirstAndAttempt(t *testing.T) {
 		t.Errorf("received %v, want %v", got, want)
 	}
 }
+
+// Matchers come and go under load: nothing is lost or reordered, each holds its
+// fair share, and one that leaves hands over at once.
+func TestPartitionsAreShared(t *testing.T) {
+	s := bustest.Server(t)
+	b := bustest.Join(t, s, nil)
+	ctx, cancel := context.WithCancel(context30(t))
+	defer cancel()
+	var sent uint64
+	sending := make(chan struct{})
+	go func() {
+		defer close(sending)
+		p := must(b.EventsPublisher(host))
+		for ctx.Err() == nil {
+			sent++
+			if err := p.Publish(context.Background(), inPartition(batch(sent, 1), uint32(sent)%16), func(error) {}); err != nil {
+				return
+			}
+			if sent%5 == 0 {
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	}()
+	got := newTally()
+	working := context30(t)
+	names := []string{"a", "b", "c"}
+	members := make([]*bus.PartitionConsumer, 0, len(names))
+	fair := func(live ...*bus.PartitionConsumer) {
+		t.Helper()
+		most := (16 + len(live) - 1) / len(live)
+		eventually(t, "fair shares", func() bool {
+			total := 0
+			for _, m := range live {
+				n := len(m.Owned())
+				if n > most {
+					return false
+				}
+				total += n
+			}
+			return total == 16
+		})
+		// And each partition is really read by its owner.
+		got.mu.Lock()
+		clear(got.by)
+		got.mu.Unlock()
+		eventually(t, "every owner to be busy", func() bool {
+			got.mu.Lock()
+			defer got.mu.Unlock()
+			for i, m := range members {
+				if !slices.Contains(live, m) {
+					continue
+				}
+				for _, p := range m.Owned() {
+					if got.by[p] != names[i] {
+						return false
+					}
+				}
+			}
+			return true
+		})
+	}
+	for _, name := range names {
+		members = append(members, match(t, working, name, bustest.Join(t, s, nil), got))
+		fair(members...)
+	}
+	if err := members[0].Leave(context30(t)); err != nil {
+		t.Fatal(err)
+	}
+	fair(members[1], members[2])
+	cancel()
+	<-sending
+	eventually(t, "all batches", func() bool {
+		got.mu.Lock()
+		defer got.mu.Unlock()
+		n := 0
+		for _, seqs := range got.seqs {
+			n += len(slices.Compact(slices.Clone(seqs)))
+		}
+		return n >= int(sent)
+	})
+	checkOrder(t, got, int(sent))
+}

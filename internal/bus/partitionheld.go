@@ -23,9 +23,9 @@ func (r *partitionReader) take(m jetstream.Msg) (item partitionItem, ok bool) {
 	if pin := m.Headers().Get(pinHeader); pin != r.pin {
 		r.pin, r.first = pin, true
 	}
-	seq := meta.Sequence.Stream
+	id := identify(meta)
 	if r.held != nil {
-		if r.held.seq == seq {
+		if r.held.id == id {
 			r.held.msg, r.held.attempt = m, meta.NumDelivered
 			return item, false
 		}
@@ -37,14 +37,14 @@ func (r *partitionReader) take(m jetstream.Msg) (item partitionItem, ok bool) {
 	batch := new(msg.Batch)
 	if err := msg.Unmarshal(m.Data(), batch); err != nil {
 		r.b.metrics.malformed.WithLabelValues(StreamEvents).Inc()
-		r.b.log.Error("an enriched batch cannot be read and is left out", "subject", m.Subject(), "seq", seq, "err", err)
+		r.b.log.Error("an enriched batch cannot be read and is left out", "subject", m.Subject(), "seq", id.seq, "err", err)
 		r.sent(m.Term())
 		return item, false
 	}
 	if meta.NumDelivered > 1 {
 		r.b.metrics.redelivered.WithLabelValues(StreamEvents).Inc()
 	}
-	h := &partitionHeld{seq: seq, attempt: meta.NumDelivered, msg: m, since: time.Now()}
+	h := &partitionHeld{id: id, attempt: meta.NumDelivered, msg: m, since: time.Now()}
 	r.held = h
 	first := r.first
 	r.first = false
@@ -101,18 +101,6 @@ func (r *partitionReader) keepAlive() {
 	if h := r.held; h != nil && time.Since(h.since) < r.b.cfg.Consumer.MaxHeld {
 		r.sent(h.msg.InProgress())
 	}
-}
-
-// sameStream forgets the batch under way when its stream is no more.
-func (r *partitionReader) sameStream(created time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.created.IsZero() && !r.created.Equal(created) && r.held != nil {
-		r.held.gone = true
-		r.held = nil
-		r.drop()
-	}
-	r.created = created
 }
 
 // letGo leaves the partition to the next matcher: a batch that the stage has

@@ -99,7 +99,7 @@ func probe(listen string) error {
 	case err == nil:
 		return l.Close()
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("nats: %s is taken, perhaps by a NATS server already: use that one with --nats nats://%s, or choose another port with nats.listen", listen, listen)
+		return fmt.Errorf("nats: %s is taken, perhaps by a NATS server already: use that one with --nats nats://%s, or choose another address with --listen", listen, listen)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("nats: not permitted to listen on %s: choose a port above 1023 with nats.listen", listen)
 	default:

@@ -13,6 +13,8 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
+const sinkPrefetch = 64
+
 // SinkConsumer delivers stored detections to sinks, each of which has a
 // durable consumer of its own name.
 //
@@ -35,14 +37,12 @@ type sinkReader struct {
 	out  chan msg.Delivery[*msg.Detection]
 
 	mu   sync.Mutex
-	held map[uint64]*sinkHeld // by stream sequence
-	last uint64               // highest stream sequence seen
-	// created is of the stream: another one starts counting anew.
-	created time.Time
+	held map[identity]*sinkHeld
+	last uint64 // highest stream sequence seen
 }
 
 type sinkHeld struct {
-	seq   uint64
+	id    identity
 	msg   jetstream.Msg // newest delivery
 	since time.Time
 }
@@ -61,8 +61,8 @@ func (c *SinkConsumer) Receive(ctx context.Context, sink string) (msg.Delivery[*
 		s = &sinkReader{
 			b:    c.b,
 			name: "notifier-" + msg.Token(sink),
-			out:  make(chan msg.Delivery[*msg.Detection], 1),
-			held: make(map[uint64]*sinkHeld),
+			out:  make(chan msg.Delivery[*msg.Detection]),
+			held: make(map[identity]*sinkHeld),
 		}
 		c.sinks[sink] = s
 		c.b.spawn(s.run)
@@ -82,17 +82,17 @@ func (c *SinkConsumer) Receive(ctx context.Context, sink string) (msg.Delivery[*
 func (s *sinkReader) run() {
 	s.b.spawn(s.keepAlive)
 	for s.b.ctx.Err() == nil {
-		rejoin := s.b.rejoin()
 		cons, err := s.consumer()
 		if err != nil {
 			return // closed
 		}
+		s.mu.Lock()
+		s.last = 0
 		if info := cons.CachedInfo(); info.Delivered.Consumer > 0 {
-			s.mu.Lock()
-			s.last = max(s.last, info.Delivered.Stream)
-			s.mu.Unlock()
+			s.last = info.Delivered.Stream
 		}
-		s.read(cons, rejoin)
+		s.mu.Unlock()
+		s.read(cons)
 		sleep(s.b.ctx, 100*time.Millisecond)
 	}
 }
@@ -102,17 +102,12 @@ func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
 	err = retry(s.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
 		ctx, cancel := context.WithTimeout(s.b.ctx, apiTimeout)
 		defer cancel()
-		stream, err := s.b.js.Stream(ctx, StreamDetections)
-		if err != nil {
-			return err
-		}
-		s.sameStream(stream.CachedInfo().Created)
-		cons, err = stream.Consumer(ctx, s.name)
+		cons, err = s.b.js.Consumer(ctx, StreamDetections, s.name)
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
 		since := time.Now().Add(-s.b.cfg.Consumer.SinkLookback)
-		cons, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		cons, err = s.b.js.CreateConsumer(ctx, StreamDetections, jetstream.ConsumerConfig{
 			Durable:       s.name,
 			DeliverPolicy: jetstream.DeliverByStartTimePolicy,
 			OptStartTime:  &since,
@@ -126,46 +121,49 @@ func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
 	return cons, err
 }
 
-// sameStream forgets what belongs to a stream that is no more.
-func (s *sinkReader) sameStream(created time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.created.IsZero() && !s.created.Equal(created) {
-		clear(s.held)
-		s.last = 0
-	}
-	s.created = created
-}
-
-func (s *sinkReader) read(cons jetstream.Consumer, rejoin <-chan struct{}) {
-	ctx, cancel := context.WithCancel(s.b.ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-rejoin: // the consumer may be gone with its server
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	it, err := cons.Messages(jetstream.PullMaxMessages(min(rawPrefetch, s.b.cfg.Consumer.SinkPending)), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+func (s *sinkReader) read(cons jetstream.Consumer) {
+	it, err := cons.Messages(jetstream.PullMaxMessages(min(sinkPrefetch, s.b.cfg.Consumer.SinkPending)), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return
 	}
 	defer it.Stop()
+	ctx, cancel := context.WithCancel(s.b.ctx)
+	defer cancel()
+	go s.b.untilGone(ctx, cancel, cons)
 	for {
 		m, err := it.Next(jetstream.NextContext(ctx))
 		if err != nil {
+			break
+		}
+		s.handOver(m)
+	}
+	// What has arrived meanwhile would otherwise come again after AckWait only.
+	it.Drain()
+	for {
+		m, err := it.Next()
+		if err != nil {
 			return
 		}
-		d, ok := s.take(m)
-		if !ok {
-			continue
-		}
+		s.handOver(m)
+	}
+}
+
+// handOver waits until the sink takes the detection. When the bus is closed
+// first, it goes back to the stream for the next notifier.
+func (s *sinkReader) handOver(m jetstream.Msg) {
+	d, ok := s.take(m)
+	if !ok {
+		return
+	}
+	if s.b.ctx.Err() == nil {
 		select {
 		case s.out <- d:
-		case <-s.b.ctx.Done():
 			return
+		case <-s.b.ctx.Done():
 		}
+	}
+	if err := m.Nak(); err != nil {
+		s.b.log.Debug("nats: answer not sent", "consumer", s.name, "err", err)
 	}
 }
 
@@ -176,25 +174,25 @@ func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Detection], ok b
 	if err != nil {
 		return d, false
 	}
-	seq := meta.Sequence.Stream
+	id := identify(meta)
 	s.mu.Lock()
-	if h := s.held[seq]; h != nil {
+	if h := s.held[id]; h != nil {
 		h.msg = m
 		s.mu.Unlock()
 		return d, false
 	}
-	gap := s.last != 0 && seq > s.last+1
+	gap := s.last != 0 && id.seq > s.last+1
 	from := s.last + 1
-	s.last = max(s.last, seq)
-	h := &sinkHeld{seq: seq, msg: m, since: time.Now()}
-	s.held[seq] = h
+	s.last = max(s.last, id.seq)
+	h := &sinkHeld{id: id, msg: m, since: time.Now()}
+	s.held[id] = h
 	s.mu.Unlock()
 	if gap {
-		s.countLost(from, seq)
+		s.countLost(from, id.seq)
 	}
 	found := new(msg.Detection)
 	if err := json.Unmarshal(m.Data(), found); err != nil {
-		s.b.log.Error("a detection cannot be read and is left out", "subject", m.Subject(), "seq", seq, "err", err)
+		s.b.log.Error("a detection cannot be read and is left out", "subject", m.Subject(), "seq", id.seq, "err", err)
 		s.answer(h, meta.NumDelivered, fmt.Errorf("%w: %w", msg.ErrMalformed, err))
 		return d, false
 	}
@@ -231,10 +229,10 @@ func (s *sinkReader) countLost(from, to uint64) {
 func (s *sinkReader) answer(h *sinkHeld, attempt uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[h.seq] != h {
+	if s.held[h.id] != h {
 		return
 	}
-	delete(s.held, h.seq)
+	delete(s.held, h.id)
 	var sent error
 	switch {
 	case err == nil:

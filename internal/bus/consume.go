@@ -1,0 +1,39 @@
+package bus
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// identity tells a stored message from every other, also from the one of the
+// same number in a stream that was lost and made anew.
+type identity struct {
+	seq    uint64
+	stored int64 // ns since the epoch, by the server's clock
+}
+
+func identify(meta *jetstream.MsgMetadata) identity {
+	return identity{meta.Sequence.Stream, meta.Timestamp.UnixNano()}
+}
+
+// untilGone calls gone when a consumer did not survive a reconnection: the
+// client would go on asking for it for a while. One that survived is left
+// alone, with what is on its way.
+func (b *Bus) untilGone(ctx context.Context, gone func(), cons jetstream.Consumer) {
+	for {
+		select {
+		case <-b.rejoin():
+		case <-ctx.Done():
+			return
+		}
+		asked, cancel := context.WithTimeout(ctx, apiTimeout)
+		_, err := cons.Info(asked)
+		cancel()
+		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			gone()
+			return
+		}
+	}
+}
