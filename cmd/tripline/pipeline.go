@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +38,11 @@ type pipeline struct {
 	bus     *bus.Bus    // nil when this process is nothing but a server
 	parts   []part
 	isReady atomic.Bool
+
+	// What the rules here need and the kernel here lets through, when both
+	// stages are in this process.
+	needed func() []string
+	gate   func() (map[string]uint64, map[string]any)
 }
 
 // part is one stage of this process.
@@ -135,7 +142,10 @@ func (p *pipeline) addSensor(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p.add(stageSensor, s.Run, s.Ready, s.Health, nil)
+	p.gate = s.Health
+	p.add(stageSensor, s.Run, func() error { return joinErrors(s.Ready(), p.gateOpen()) }, s.Health, nil)
+	// The end of a recording is the end of the work.
+	p.parts[len(p.parts)-1].actor.Final = p.cfg.Sensor.Source == "replay"
 	return nil
 }
 
@@ -181,6 +191,7 @@ func (p *pipeline) addMatcher(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	p.needed = func() []string { return m.Rules().Events() }
 	p.add(stageMatcher, m.Run, nil, m.Health, p.drained(func(q bus.Pending) uint64 { return q.Events }))
 	return nil
 }
@@ -201,6 +212,25 @@ func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
 		}
 		return n
 	}))
+	return nil
+}
+
+var errGate = errors.New("the kernel does not yet let through what the rules need")
+
+// gateOpen says whether the kernel lets through what the rules of this process
+// need, so that "ready" means that nothing is missed from now on.
+func (p *pipeline) gateOpen() error {
+	if p.needed == nil || p.isReady.Load() {
+		return nil
+	}
+	_, detail := p.gate()
+	enabled, _ := detail["enabled"].([]string)
+	missing, _ := detail["missing"].(map[string]string)
+	for _, e := range p.needed() {
+		if _, ok := missing[e]; !ok && !slices.Contains(enabled, e) {
+			return errGate
+		}
+	}
 	return nil
 }
 
@@ -244,7 +274,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		last = append(last, actor.Actor{Name: "http", Run: srv.Run})
+		last = append(last, actor.Actor{Name: "http", Run: srv.Run, Ready: srv.Ready})
 	}
 	set, err := actor.New(p.log, append(groups, last)...)
 	if err != nil {

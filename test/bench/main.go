@@ -166,7 +166,7 @@ func (p *pipeline) start(args []string) error {
 	go func() {
 		var seen bytes.Buffer
 		for sc := bufio.NewScanner(stderr); sc.Scan(); {
-			if seen.WriteString(sc.Text() + "\n"); strings.Contains(sc.Text(), "ready") {
+			if seen.WriteString(sc.Text() + "\n"); strings.Contains(sc.Text(), `"msg":"ready"`) {
 				ready <- nil
 				for sc.Scan() {
 				}

@@ -108,7 +108,7 @@ func (p *process) ready() *process {
 			p.t.Fatalf("ended at start: %s", p.err.String())
 		default:
 		}
-		return strings.Contains(p.err.String(), "ready")
+		return strings.Contains(p.err.String(), `"msg":"ready"`)
 	})
 	return p
 }
