@@ -77,7 +77,7 @@ func TestTerminalShellInContainer(t *testing.T) {
 	image(t, client, "example/shell:1.0")
 	serve, _ := bus(t)
 	p := start(t, append([]string{
-		"run", "--rules-dir", ruleDir(t, "rules/expr/terminal_shell_in_container.yaml"),
+		"run", "--rules-dir", ruleDir(t, "rules/expr/00-macros.yaml", "rules/expr/terminal_shell_in_container.yaml"),
 		"--docker-socket", socket, "--output", "json",
 	}, serve...)...).ready()
 
