@@ -26,6 +26,7 @@ type atoms struct {
 	src    fields.Source
 	config *conf.Config
 	names  map[string]string // from a test's key
+	err    error             // of the last test that could not be bound
 }
 
 func newAtoms(src fields.Source) *atoms {
@@ -42,6 +43,9 @@ func (a *atoms) compile(r *loader.Rule) (*vm.Program, error) {
 
 func (a *atoms) program(n check.Node, text string) (*vm.Program, error) {
 	tree := &parser.Tree{Node: a.node(n), Source: file.NewSource(text)}
+	if a.err != nil {
+		return nil, a.err
+	}
 	if _, err := checker.Check(tree, a.config); err != nil {
 		return nil, fmt.Errorf("checking the program: %w", err)
 	}
@@ -76,21 +80,23 @@ func (a *atoms) node(n check.Node) xast.Node {
 	case *check.Not:
 		return &xast.UnaryNode{Operator: "!", Node: a.node(n.Kid)}
 	case *check.Test:
-		node := &xast.CallNode{Callee: &xast.IdentifierNode{Value: a.atom(n.Key, n.Bind)}}
-		node.SetLocation(file.Location{From: n.Expr.At.Off, To: n.Expr.At.Off})
-		return node
+		return &xast.CallNode{Callee: &xast.IdentifierNode{Value: a.atom(n)}}
 	}
 	return &xast.BoolNode{}
 }
 
 // atom returns the name of the function of a test.
-func (a *atoms) atom(key string, bind func(fields.Source) func() bool) string {
-	if name, ok := a.names[key]; ok {
+func (a *atoms) atom(t *check.Test) string {
+	if name, ok := a.names[t.Key]; ok {
 		return name
 	}
 	name := "a" + strconv.Itoa(len(a.names))
-	a.names[key] = name
-	test := bind(a.src)
+	a.names[t.Key] = name
+	test, err := t.Bind(a.src)
+	if err != nil {
+		a.err = err
+		test = func() bool { return false }
+	}
 	a.config.Functions[name] = &builtin.Function{
 		Name:  name,
 		Func:  func(...any) (any, error) { return test(), nil },

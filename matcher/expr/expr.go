@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/matcher/expr/exprlang"
 	"github.com/tripline/tripline/matcher/expr/falco/ast"
 	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
@@ -54,6 +55,7 @@ func (l *Language) Load(files []matcher.File) (matcher.Program, []matcher.Proble
 		hashes[f.Path] = hex.EncodeToString(sum[:])
 	}
 	opt := l.cfg.options()
+	opt.Foreign = exprlang.Parse
 	res := loader.Load(in, opt)
 	p := &Program{cfg: l.cfg, loaded: res.Rules}
 	for _, r := range res.Rules {

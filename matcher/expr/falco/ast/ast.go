@@ -1,7 +1,7 @@
 package ast
 
-// Node is a condition: [*And], [*Or], [*Not], [*Macro], [*Check] or, with
-// `expr:` instead of `condition:`, [*Foreign].
+// Node is a condition: [*And], [*Or], [*Not], [*Macro], [*Check] or, where it
+// was given by `expr:`, [*Foreign].
 type Node interface {
 	// Where is the place of the node's first byte.
 	Where() Pos
@@ -43,10 +43,12 @@ type Check struct {
 	Right   Right
 }
 
-// Foreign is a condition in another language, kept as it was written.
+// Foreign is a part of a condition that another language evaluates.
 type Foreign struct {
 	At   Pos
 	Text string
+	// Impl evaluates it: a check.Leaf.
+	Impl any
 }
 
 // Right is what stands on the value side of a check: [*Values], [*Field]

@@ -65,19 +65,33 @@ func (s *Source) Clone() *Source {
 	return &Source{Text: s.Text, runs: append([]run(nil), s.runs...)}
 }
 
-// Splice replaces the bytes from lo to hi by text, which stands for the place
-// of lo, and returns the result.
-func (s *Source) Splice(lo, hi int, text string) *Source {
-	out := &Source{Text: s.Text[:lo] + text + s.Text[hi:]}
-	grow := len(text) - (hi - lo)
-	at, tail := s.at(lo), s.at(hi)
+// Piece is text that stands for one place.
+type Piece struct {
+	Text string
+	From Locator
+}
+
+// Splice replaces the bytes from lo to hi by pieces and returns the result. A
+// piece without a place stands for that of lo.
+func (s *Source) Splice(lo, hi int, pieces ...Piece) *Source {
+	out := &Source{Text: s.Text[:lo]}
 	for _, r := range s.runs {
 		if r.start < lo {
 			out.runs = append(out.runs, r)
 		}
 	}
-	out.runs = append(out.runs, run{start: lo, from: at.from, off: at.off, fixed: true})
-	out.runs = append(out.runs, run{start: lo + len(text), from: tail.from, off: tail.off, fixed: tail.fixed})
+	at, tail := s.at(lo), s.at(hi)
+	for _, p := range pieces {
+		r := run{start: len(out.Text), from: at.from, off: at.off, fixed: true}
+		if p.From != nil {
+			r.from, r.off = p.From, 0
+		}
+		out.runs = append(out.runs, r)
+		out.Text += p.Text
+	}
+	out.runs = append(out.runs, run{start: len(out.Text), from: tail.from, off: tail.off, fixed: tail.fixed})
+	grow := len(out.Text) - hi
+	out.Text += s.Text[hi:]
 	for _, r := range s.runs {
 		if r.start > hi {
 			r.start += grow

@@ -62,7 +62,12 @@ func (o *operand) calls(out []Operand) []Operand {
 }
 
 // Refs lists the fields that a test looks at.
-func (t *Test) Refs() []*fields.Ref { return t.right.refs(t.left.refs(nil)) }
+func (t *Test) Refs() []*fields.Ref {
+	if t.leaf != nil {
+		return t.leaf.Refs()
+	}
+	return t.right.refs(t.left.refs(nil))
+}
 
 // bind returns how to read an operand from a source.
 func (o *operand) bind(src fields.Source) *fields.Getter {
@@ -211,11 +216,18 @@ func length(o *operand, g *fields.Getter) *fields.Getter {
 }
 
 // Bind makes the test of a worker.
-func (t *Test) Bind(src fields.Source) func() bool {
+func (t *Test) Bind(src fields.Source) (func() bool, error) {
+	if t.leaf != nil {
+		return t.leaf.Bind(src)
+	}
+	return t.bind(src), nil
+}
+
+func (t *Test) bind(src fields.Source) func() bool {
 	g := t.left.bind(src)
 	several := t.left.ref != nil && t.left.ref.Several()
 	switch {
-	case t.Expr.Op == "exists":
+	case t.expr.Op == "exists":
 		return exists(t.left, g, several)
 	case t.right != nil:
 		return t.bindPair(g, t.right.bind(src))
@@ -295,7 +307,7 @@ func exists(o *operand, g *fields.Getter, several bool) func() bool {
 
 // bindPair tests one field against another.
 func (t *Test) bindPair(l, r *fields.Getter) func() bool {
-	op := t.Expr.Op
+	op := t.expr.Op
 	switch {
 	case t.left.list:
 		all := op == "in"

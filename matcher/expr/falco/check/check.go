@@ -22,14 +22,24 @@ type Or struct{ Kids []Node }
 // Not inverts its kid.
 type Not struct{ Kid Node }
 
-// Test is one comparison.
+// Test is one comparison, or a part in another language.
 type Test struct {
-	Expr *ast.Check
+	At ast.Pos
 	// Key is the canonical text: tests with the same key are the same.
 	Key   string
+	expr  *ast.Check
 	left  *operand
 	right *operand
 	pred  *predicate
+	leaf  Leaf
+}
+
+// Leaf is a part of a condition in another language.
+type Leaf interface {
+	// Refs lists the fields that it looks at.
+	Refs() []*fields.Ref
+	// Bind makes the test of a worker, as [Test.Bind] does.
+	Bind(src fields.Source) (func() bool, error)
 }
 
 func (*And) compiled()  {}
@@ -83,6 +93,10 @@ func (c *compiler) node(n ast.Node) (Node, error) {
 		return &Not{k}, err
 	case *ast.Check:
 		return c.test(n)
+	case *ast.Foreign:
+		if leaf, ok := n.Impl.(Leaf); ok {
+			return &Test{At: n.At, Key: "expr " + n.Text, leaf: leaf}, nil
+		}
 	case *ast.Macro:
 		e := ast.Errorf(n.At, "the macro '%s' is not defined", n.Name)
 		e.Macro = true
@@ -96,7 +110,7 @@ func (c *compiler) test(n *ast.Check) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Test{Expr: n, Key: ast.Print(n), left: left}
+	t := &Test{At: n.At, Key: ast.Print(n), expr: n, left: left}
 	if err := c.operator(n, left); err != nil {
 		return nil, err
 	}

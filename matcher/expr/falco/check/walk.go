@@ -44,7 +44,8 @@ func Walk(n Node, src fields.Source) bool {
 	case *Not:
 		return !Walk(n.Kid, src)
 	case *Test:
-		return n.Bind(src)()
+		f, err := n.Bind(src)
+		return err == nil && f()
 	}
 	return false
 }

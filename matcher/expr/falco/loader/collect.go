@@ -14,10 +14,16 @@ import (
 // list is a named list of values.
 type list struct {
 	name  string
-	items []string
+	items []listItem
 	at    ast.Place
 	seq   int
 	used  bool
+}
+
+// listItem is a value of a list, as filter source.
+type listItem struct {
+	text string
+	at   fixedPlace
 }
 
 // macro is a named condition.
@@ -218,9 +224,9 @@ func (l *Loader) list(it *item) error {
 	if add && !over.empty() {
 		return it.fault(it.node, "'append' and 'override' exclude each other: write items: append under 'override'")
 	}
-	items := make([]string, len(nodes))
+	items := make([]listItem, len(nodes))
 	for i, n := range nodes {
-		items[i] = n.Value
+		items[i] = listItem{n.Value, fixedPlace{it.doc.at(n)}}
 	}
 	l.seq++
 	have := l.findList(name.Value)

@@ -52,7 +52,7 @@ func (l *Loader) conditionError(kind, name, code string, err error) {
 }
 
 // compileRule returns nil for a rule that cannot run.
-func (l *Loader) compileRule(r *rule, items [][]string) *Rule {
+func (l *Loader) compileRule(r *rule, items [][]listItem) *Rule {
 	if r.unknownSource {
 		return nil
 	}
@@ -96,27 +96,17 @@ func (l *Loader) withoutInfo(r *rule) *ast.Source {
 			return text
 		}
 		l.ruleWarning(r, WarnDeprecated, ast.Pos{Src: text, Off: at}, "the field container.info is taken out of the output: fields of the container are appended to every output")
-		text = text.Splice(at, at+len(infoField), "")
+		text = text.Splice(at, at+len(infoField))
 	}
 }
 
 // compileCondition fills in what comes of the condition.
-func (l *Loader) compileCondition(r *rule, out *Rule, items [][]string) bool {
-	if r.foreign {
-		out.Foreign = &ast.Foreign{At: ast.Pos{Src: r.cond}, Text: r.cond.Text}
-		out.Resolved = out.Foreign
-		if err := l.opt.Foreign(out.Foreign); err != nil {
-			l.ruleError(r, ErrCompileCondition, err)
-			return false
-		}
-		return true
-	}
-	tree, err := l.parse(l.expandLists(r.apply(), items))
-	if err != nil {
-		l.ruleError(r, ErrCompileCondition, err)
+func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
+	tree, ok := l.tree(r, items)
+	if !ok {
 		return false
 	}
-	tree, err = l.substitute(tree, items, func(*macro) bool { return true })
+	tree, err := l.substitute(tree, items, func(*macro) bool { return true })
 	if err != nil {
 		l.ruleError(r, ErrValidate, err)
 		return false
@@ -149,10 +139,55 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]string) bool {
 	}
 	check.Tests(compiled, func(t *check.Test) {
 		for _, ref := range t.Refs() {
-			l.missing(r, out, ref, t.Expr.At)
+			l.missing(r, out, ref, t.At)
 		}
 	})
 	return true
+}
+
+// tree parses the condition of a rule, in whichever language, with its
+// exceptions.
+func (l *Loader) tree(r *rule, items [][]listItem) (ast.Node, bool) {
+	if !r.foreign {
+		tree, err := l.parse(l.expandLists(r.withExceptions(), items))
+		if err != nil {
+			l.ruleError(r, ErrCompileCondition, err)
+		}
+		return tree, err == nil
+	}
+	tree, err := l.opt.Foreign(r.cond, l.opt.Fields, func(name string) ([]string, bool) { return l.listItems(name, items) })
+	if err == nil {
+		if ex := r.exceptionsOnly(); ex != nil {
+			var not ast.Node
+			if not, err = l.parse(l.expandLists(ex, items)); err == nil {
+				tree = &ast.And{At: tree.Where(), Kids: []ast.Node{tree, not}}
+			}
+		}
+	}
+	if err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+	}
+	return tree, err == nil
+}
+
+// listItems are the values of a list, for conditions in another language.
+func (l *Loader) listItems(name string, items [][]listItem) ([]string, bool) {
+	for i, x := range l.lists {
+		if x.name != name {
+			continue
+		}
+		x.used = true
+		out := make([]string, 0, len(items[i]))
+		for _, item := range items[i] {
+			it := item.text
+			if n := len(it); n > 1 && (it[0] == '"' || it[0] == '\'') && it[n-1] == it[0] {
+				it = it[1 : n-1]
+			}
+			out = append(out, it)
+		}
+		return out, true
+	}
+	return nil, false
 }
 
 // missing notes a field that has no value here, and warns once.

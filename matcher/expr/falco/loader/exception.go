@@ -262,23 +262,34 @@ func (l *Loader) appendExceptions(it *item, r *rule, list []*exception) error {
 	return nil
 }
 
-// apply puts the exceptions behind the condition.
-func (r *rule) apply() *ast.Source {
-	var with []*exception
-	for _, e := range r.exceptions {
-		if len(e.values) > 0 {
-			with = append(with, e)
-		}
-	}
-	if len(with) == 0 {
+// withExceptions puts the exceptions behind the condition.
+func (r *rule) withExceptions() *ast.Source {
+	ex := r.exceptionsOnly()
+	if ex == nil {
 		return r.cond
 	}
-	first := ast.Pos{Src: r.cond}
-	out := ast.NewSource("(", fixedPlace{first.Place()})
+	here := fixedPlace{ast.Pos{Src: r.cond}.Place()}
+	out := ast.NewSource("(", here)
 	out.Join("", r.cond)
-	out.Append(")", fixedPlace{first.Place()}, 0, true)
-	for _, e := range with {
-		e.write(out)
+	out.Append(")", here, 0, true)
+	out.Join(" and ", ex)
+	return out
+}
+
+// exceptionsOnly is the condition that none of the exceptions holds, nil when
+// there are none with values.
+func (r *rule) exceptionsOnly() *ast.Source {
+	var out *ast.Source
+	for _, e := range r.exceptions {
+		if len(e.values) == 0 {
+			continue
+		}
+		one := e.source()
+		if out == nil {
+			out = one
+		} else {
+			out.Join(" and ", one)
+		}
 	}
 	return out
 }
@@ -289,11 +300,11 @@ type fixedPlace struct{ at ast.Place }
 // Locate implements [ast.Locator].
 func (f fixedPlace) Locate(int) ast.Place { return f.at }
 
-// write adds "and not" and the condition of the exception.
-func (e *exception) write(out *ast.Source) {
+// source is the condition that the exception does not hold.
+func (e *exception) source() *ast.Source {
 	at := func(n *yaml.Node) fixedPlace { return fixedPlace{e.it.doc.at(n)} }
 	here := at(e.it.node)
-	out.Append(" and not ", here, 0, true)
+	out := ast.NewSource("not ", here)
 	if e.single {
 		out.Append(e.fields[0].Value+" "+e.comps[0]+" (", here, 0, true)
 		for i, v := range e.values {
@@ -303,7 +314,7 @@ func (e *exception) write(out *ast.Source) {
 			out.Append(quoteItem(v.Value), at(v), 0, true)
 		}
 		out.Append(")", here, 0, true)
-		return
+		return out
 	}
 	out.Append("(", here, 0, true)
 	for i, row := range e.values {
@@ -321,6 +332,7 @@ func (e *exception) write(out *ast.Source) {
 		out.Append(")", here, 0, true)
 	}
 	out.Append(")", here, 0, true)
+	return out
 }
 
 // cellText writes a value, in parentheses where the operator takes a list.

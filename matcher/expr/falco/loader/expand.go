@@ -9,12 +9,12 @@ import (
 
 // compiledLists returns the items of each list with the names of lists that
 // were defined before it replaced by their items, one level deep.
-func (l *Loader) compiledLists() [][]string {
-	out := make([][]string, len(l.lists))
+func (l *Loader) compiledLists() [][]listItem {
+	out := make([][]listItem, len(l.lists))
 	for i, x := range l.lists {
 		x.used = false
 		for _, it := range x.items {
-			if j := l.earlier(it, i); j >= 0 {
+			if j := l.earlier(it.text, i); j >= 0 {
 				out[i] = append(out[i], l.lists[j].items...)
 				continue
 			}
@@ -23,7 +23,7 @@ func (l *Loader) compiledLists() [][]string {
 	}
 	for i, x := range l.lists {
 		for _, it := range x.items {
-			if j := l.earlier(it, i); j >= 0 {
+			if j := l.earlier(it.text, i); j >= 0 {
 				l.lists[j].used = true
 			}
 		}
@@ -48,7 +48,7 @@ const (
 
 // expandLists replaces the names of lists in a condition by their items. It
 // works on the text, in quotes too, list by list in the order of definition.
-func (l *Loader) expandLists(src *ast.Source, items [][]string) *ast.Source {
+func (l *Loader) expandLists(src *ast.Source, items [][]listItem) *ast.Source {
 	for i, x := range l.lists {
 		from := 0
 		for {
@@ -63,17 +63,21 @@ func (l *Loader) expandLists(src *ast.Source, items [][]string) *ast.Source {
 				continue
 			}
 			x.used = true
-			quoted := make([]string, len(items[i]))
+			var pieces []ast.Piece
+			from = lo
 			for k, it := range items[i] {
-				quoted[k] = quoteItem(it)
+				text := quoteItem(it.text)
+				if k > 0 {
+					text = ", " + text
+				}
+				pieces = append(pieces, ast.Piece{Text: text, From: it.at})
+				from += len(text)
 			}
-			text := strings.Join(quoted, ", ")
-			from = lo + len(text)
-			if text == "" {
+			if from == lo {
 				lo, hi = withComma(src.Text, lo, hi)
 				from = lo
 			}
-			src = src.Splice(lo, hi, text)
+			src = src.Splice(lo, hi, pieces...)
 		}
 	}
 	return src
@@ -103,21 +107,13 @@ func withComma(s string, lo, hi int) (int, int) {
 	return lo, hi
 }
 
-// parsedText remembers what a text was parsed to, so that compiling after
-// each file costs little.
-type parsedText struct {
-	src  *ast.Source
-	tree ast.Node
-	err  error
-}
-
+// parse reads a condition of a rule or a macro.
 func (l *Loader) parse(src *ast.Source) (ast.Node, error) {
-	n, err := parser.Parse(src, parser.RuleDepth)
-	return n, err
+	return parser.Parse(src, parser.RuleDepth)
 }
 
 // resolveMacro makes the tree of a macro, without macros.
-func (l *Loader) resolveMacro(m *macro, items [][]string) {
+func (l *Loader) resolveMacro(m *macro, items [][]listItem) {
 	if m.done {
 		return
 	}
@@ -140,7 +136,7 @@ func (l *Loader) resolveMacro(m *macro, items [][]string) {
 }
 
 // substitute puts the trees of macros in place of their names.
-func (l *Loader) substitute(n ast.Node, items [][]string, visible func(*macro) bool) (ast.Node, error) {
+func (l *Loader) substitute(n ast.Node, items [][]listItem, visible func(*macro) bool) (ast.Node, error) {
 	kids := func(in []ast.Node) ([]ast.Node, error) {
 		out := make([]ast.Node, len(in))
 		for i, k := range in {

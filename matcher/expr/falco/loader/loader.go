@@ -36,9 +36,13 @@ type Options struct {
 	Append []Append
 	// Plugins are the versions of the plugins whose fields there are.
 	Plugins map[string]string
-	// Foreign compiles conditions given by `expr:`; nil when there are none.
-	Foreign func(*ast.Foreign) error
+	// Foreign reads conditions given by `expr:`; nil when there is no such key.
+	Foreign Foreign
 }
+
+// Foreign turns a condition in another language into a tree, which may name
+// macros. lists gives the values of the lists of the rule files.
+type Foreign func(src *ast.Source, t *fields.Table, lists func(string) ([]string, bool)) (ast.Node, error)
 
 // ContainerPlugin is the version of Falco's container plugin whose fields the
 // table has.
@@ -52,12 +56,10 @@ type Rule struct {
 	Priority msg.Priority
 	Tags     []string
 	// Condition is the text as written, all appended; Resolved the tree
-	// without macros, Compiled what is evaluated. For a rule in another
-	// language Foreign is set instead of Compiled.
+	// without macros, Compiled what is evaluated.
 	Condition string
 	Resolved  ast.Node
 	Compiled  check.Node
-	Foreign   *ast.Foreign
 	Types     check.Types
 	// OutputText is as written; Output what is rendered, with what the
 	// configuration appends, of which Extra are for JSON only.
@@ -141,7 +143,6 @@ type Loader struct {
 	problems []Problem
 	seen     map[string]bool
 	plugins  []pluginNeed
-	parsed   map[string]parsedText
 	rulesOut []*Rule
 	unused   []Problem
 }
@@ -154,7 +155,7 @@ func New(opt Options) *Loader {
 	if opt.Plugins == nil {
 		opt.Plugins = map[string]string{"container": ContainerPlugin}
 	}
-	return &Loader{opt: opt, seen: map[string]bool{}, parsed: map[string]parsedText{}}
+	return &Loader{opt: opt, seen: map[string]bool{}}
 }
 
 // Load reads files in order.
