@@ -31,6 +31,10 @@ type Mirror struct {
 	bySubject map[string]*topic
 }
 
+// typesSeen is how many event types [Mirror.Show] can tell it has looked at;
+// others are looked at each time.
+const typesSeen = 1024
+
 type topicKey struct {
 	host  string
 	event uint32
@@ -91,12 +95,15 @@ func (m *Mirror) wanted(b *msg.Batch) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	wanted := false
-	last := ^uint32(0)
+	var seen [typesSeen / 64]uint64
 	for i, e := range b.Events {
-		if e.Type == last {
-			continue
+		if e.Type < typesSeen {
+			bit := uint64(1) << (e.Type % 64)
+			if seen[e.Type/64]&bit != 0 {
+				continue
+			}
+			seen[e.Type/64] |= bit
 		}
-		last = e.Type
 		// All types are looked at, so that each is asked about.
 		wanted = m.topic(b, i, now).listened || wanted
 	}

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"sync"
 	"testing"
 
@@ -93,4 +94,75 @@ func TestMirror(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the mirror cannot show in time it drops, counts, and never waits for.
+func TestMirrorDropsAndCounts(t *testing.T) {
+	s := bustest.Server(t)
+	b := bustest.Join(t, s, func(c *bus.Config) { c.MirrorQueue = 1 })
+	m := must(b.Mirror(context30(t), msg.SubjectTailRaw))
+	all := tail(t, context30(t), bustest.Dial(t, s.URL(), nil), "tripline.tail.raw.>")
+	const subject = "tripline.tail.raw.host=2Eexample.ptrace"
+	late := uint64(0) // what may still be on its way when counting begins
+	eventually(t, "the mirror to see its reader", func() bool {
+		m.Show(batch(1, 1))
+		late++
+		return all.count(subject) > 0
+	})
+	before := m.Shown() + m.Dropped()
+	const batches, events = 200, 256
+	for i := range uint64(batches) {
+		m.Show(batch(i*events+1, events))
+	}
+	eventually(t, "every event to be shown or dropped", func() bool {
+		return m.Shown()+m.Dropped() >= before+batches*events
+	})
+	if n := m.Shown() + m.Dropped() - before; n > batches*events+late {
+		t.Errorf("%d events shown or dropped of %d", n, batches*events+late)
+	}
+	if m.Dropped() == 0 {
+		t.Error("nothing was dropped although the queue holds one batch of two hundred")
+	}
+}
+
+// A reader that subscribes and then stands still holds up neither the streams
+// nor other readers.
+func TestFrozenReader(t *testing.T) {
+	s := bustest.Server(t)
+	b := bustest.Join(t, s, nil)
+	frozen, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close()
+	if _, err := frozen.Write([]byte("CONNECT {\"verbose\":false}\r\nSUB tripline.> 1\r\nPING\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	// It never reads from here on.
+	m := must(b.Mirror(context30(t), msg.SubjectTailRaw))
+	all := tail(t, context30(t), bustest.Dial(t, s.URL(), nil), "tripline.tail.raw.>")
+	p, c := must(b.RawPublisher(host)), b.RawConsumer(host)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range uint64(400) {
+			x := batch(i*256+1, 256)
+			m.Show(x)
+			if err := p.Publish(context30(t), x, func(error) {}); err != nil {
+				return
+			}
+		}
+	}()
+	for i := range uint64(400) {
+		_, got := receive(t, c, 1)
+		if want := i*256 + 1; got[0].Value.FirstSeq != want {
+			t.Fatalf("received batch %d, want %d", got[0].Value.FirstSeq, want)
+		}
+		got[0].Ack(nil)
+	}
+	<-done
+	eventually(t, "the other reader to get events", func() bool {
+		m.Show(batch(1, 1))
+		return all.count("tripline.tail.raw.host=2Eexample.ptrace") > 0
+	})
 }
