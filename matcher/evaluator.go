@@ -91,7 +91,11 @@ func (e *Evaluator) use(rs *Ruleset) error {
 			workers[c] = w
 			continue
 		}
-		w, err := c.program.NewWorker()
+		var w Worker
+		var err error
+		if failed := protect(func() { w, err = c.program.NewWorker() }); failed != nil {
+			err = failed
+		}
 		if err != nil {
 			for c, w := range workers {
 				if _, kept := e.workers[c]; !kept {

@@ -31,8 +31,8 @@ type found struct {
 	files []File
 	// source is the position in Config.Rules that a file came from.
 	source map[string]int
-	// watch lists the directories whose changes matter, and for those above a
-	// source the one name in them that does ("" for all).
+	// watch lists the directories whose changes matter, by their real paths,
+	// and for those where but one name matters that name, "" otherwise.
 	watch map[string]string
 	// problems are files that were there but could not be read.
 	problems []Problem
@@ -100,11 +100,9 @@ func (f *found) scanPath(source string, langs []Language) error {
 	if err != nil {
 		return fmt.Errorf("rules %s: %w; expected a directory, a file or the word %q", source, reason(err), Builtin)
 	}
-	// The source itself may be a link that is swapped, or a file that is
-	// replaced by renaming: both show in the directory above.
-	f.watchFor(filepath.Dir(filepath.Clean(source)), filepath.Base(filepath.Clean(source)))
+	f.watchPath(source)
 	if info.IsDir() {
-		return f.scanDir(source, langs, make(map[string]bool), true)
+		return f.scanDir(filepath.Clean(source), langs, make(map[string]bool), true)
 	}
 	if owner(langs, source) == nil {
 		return fmt.Errorf("rules %s: no rule language has files of this name; expected %s", source, "*.rego, *.yaml or *.yml")
@@ -118,13 +116,13 @@ func (f *found) scanPath(source string, langs []Language) error {
 // scanDir walks a directory, through links; entered holds the directories
 // that the walk is inside of, so that a link to one of them ends it.
 func (f *found) scanDir(dir string, langs []Language, entered map[string]bool, top bool) error {
-	resolved, err := filepath.EvalSymlinks(dir)
+	resolved, err := realPath(dir)
 	if err != nil || entered[resolved] {
 		return err
 	}
 	entered[resolved] = true
 	defer delete(entered, resolved)
-	f.watchFor(dir, "")
+	f.watchFor(resolved, "")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		if top {
@@ -158,9 +156,7 @@ func (f *found) scanDir(dir string, langs []Language, entered map[string]bool, t
 }
 
 func (f *found) read(p string) error {
-	if target, err := filepath.EvalSymlinks(p); err == nil && target != p {
-		f.watchFor(filepath.Dir(target), filepath.Base(target))
-	}
+	f.watchPath(p)
 	info, err := os.Stat(p)
 	if err != nil {
 		return reason(err)
@@ -181,14 +177,6 @@ func (f *found) read(p string) error {
 
 func (f *found) unreadable(p string, err error) {
 	f.problems = append(f.problems, Problem{File: p, Code: "unreadable", Message: reason(err).Error()})
-}
-
-// watchFor notes a directory; watching all of it beats watching one name.
-func (f *found) watchFor(dir, name string) {
-	if old, ok := f.watch[dir]; ok && old != name {
-		name = ""
-	}
-	f.watch[dir] = name
 }
 
 // ignored says whether a name is hidden, an editor's leftover or a test.

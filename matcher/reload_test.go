@@ -192,6 +192,55 @@ func TestReloadSourceSwap(t *testing.T) {
 	reloaded(t, r, 0, "A1")
 }
 
+// TestReloadLinkInTheMiddle swaps links that are neither the source nor a file:
+// one above the source and one that another link leads through.
+func TestReloadLinkInTheMiddle(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{
+		"v1/rules/a.rego": regoRule("A1", "ptrace"), "v2/rules/a.rego": regoRule("A2", "ptrace"),
+		"b/1.rego": regoRule("B1", "ptrace"), "b/2.rego": regoRule("B2", "ptrace"),
+	})
+	link := func(target, name string) {
+		t.Helper()
+		tmp := filepath.Join(root, "tmp")
+		if err := os.Symlink(target, tmp); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(tmp, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("v1", "current")
+	link("b/1.rego", "b/mid")
+	link(root+"/b/./1.rego", "b/mid")
+	for _, v := range []string{"v1", "v2"} {
+		link("../../b/mid", v+"/rules/b.rego")
+	}
+	r := watching(t, filepath.Join(root, "current", "rules"))
+	reloaded(t, r, 0, "A1", "B1")
+	link("v2", "current")
+	reloaded(t, r, 0, "A2", "B1")
+	link("2.rego", "b/mid")
+	reloaded(t, r, 0, "A2", "B2")
+	link("v1", "current")
+	reloaded(t, r, 0, "A1", "B2")
+	link("1.rego", "b/mid")
+	reloaded(t, r, 0, "A1", "B1")
+}
+
+// TestReloadRelative names the directory from where it is.
+func TestReloadRelative(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"rules/sub/a.rego": regoRule("A1", "ptrace")})
+	t.Chdir(root)
+	r := watching(t, "./rules/")
+	if rs := reloaded(t, r, 0, "A1"); rs.Rules[0].File != "rules/sub/a.rego" {
+		t.Errorf("the rule is of %s", rs.Rules[0].File)
+	}
+	write(t, root, map[string]string{"rules/sub/b.rego": regoRule("B", "ptrace")})
+	reloaded(t, r, 0, "A1", "B")
+}
+
 // TestReloadKeepsState reloads Rego rules in the middle of a Go rule's count.
 func TestReloadKeepsState(t *testing.T) {
 	dir := t.TempDir()
