@@ -7,12 +7,6 @@
 #include "include/task.h"
 #include <bpf/bpf_tracing.h>
 
-enum {
-	EVENT_CGROUP_MKDIR = 1003,
-	EVENT_CGROUP_RMDIR = 1004,
-	EVENT_CGROUP_ATTACH = 1005,
-};
-
 static __always_inline int cgroup_emit(u32 event, struct cgroup *cgroup, const char *path,
 				       struct task_struct *attached)
 {
@@ -45,17 +39,17 @@ static __always_inline int cgroup_emit(u32 event, struct cgroup *cgroup, const c
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 {
-	return cgroup_emit(EVENT_CGROUP_MKDIR, cgroup, path, 0);
+	return cgroup_emit(TL_EVENT_CGROUP_MKDIR, cgroup, path, 0);
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 {
-	return cgroup_emit(EVENT_CGROUP_RMDIR, cgroup, path, 0);
+	return cgroup_emit(TL_EVENT_CGROUP_RMDIR, cgroup, path, 0);
 }
 
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-	return cgroup_emit(EVENT_CGROUP_ATTACH, cgroup, path, task);
+	return cgroup_emit(TL_EVENT_CGROUP_ATTACH, cgroup, path, task);
 }

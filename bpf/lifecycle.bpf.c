@@ -7,12 +7,6 @@
 #include "include/task.h"
 #include <bpf/bpf_tracing.h>
 
-enum {
-	EVENT_FORK = 1000,
-	EVENT_EXEC = 1001,
-	EVENT_EXIT = 1002,
-};
-
 static __always_inline struct scratch *task_begin(u16 kind, u32 event)
 {
 	struct scratch *s = scratch_get(SCRATCH_TASK);
@@ -47,7 +41,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 	if (child->pid != child->tgid)
 		return 0;
-	s = task_begin(TL_FORK, EVENT_FORK);
+	s = task_begin(TL_FORK, TL_EVENT_FORK);
 	if (!s)
 		return 0;
 	e = (void *)s->data;
@@ -55,14 +49,14 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	process_paths(s, child);
 	/* The child has a copy of the parent's memory, and that is at hand. */
 	process_args(s, BPF_CORE_READ(parent, mm));
-	task_output(s, EVENT_FORK);
+	task_output(s, TL_EVENT_FORK);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct scratch *s = task_begin(TL_EXEC, EVENT_EXEC);
+	struct scratch *s = task_begin(TL_EXEC, TL_EVENT_EXEC);
 	const char *filename = BPF_CORE_READ(bprm, filename);
 	const char *interp = BPF_CORE_READ(bprm, interp);
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
@@ -78,7 +72,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 		part_string(s, TL_PART_INTERP, interp, false);
 	process_args(s, mm);
 	process_env(s, mm);
-	task_output(s, EVENT_EXEC);
+	task_output(s, TL_EVENT_EXEC);
 	return 0;
 }
 
@@ -94,7 +88,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	bpf_map_delete_elem(&saved, &key);
 	if (task->signal->live.counter > 0)
 		return 0;
-	s = task_begin(TL_EXIT, EVENT_EXIT);
+	s = task_begin(TL_EXIT, TL_EVENT_EXIT);
 	if (!s)
 		return 0;
 	e = (void *)s->data;
@@ -102,7 +96,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	e->args[1] = 1;
 	process_fill(&e->process, task);
 	process_paths(s, task);
-	task_output(s, EVENT_EXIT);
+	task_output(s, TL_EVENT_EXIT);
 	return 0;
 }
 

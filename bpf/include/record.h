@@ -40,6 +40,16 @@ enum tl_kind {
 	TL_CGROUP,
 };
 
+/* Catalogue ids of what is not a system call. */
+enum tl_event {
+	TL_EVENT_FORK = 1000,
+	TL_EVENT_EXEC = 1001,
+	TL_EVENT_EXIT = 1002,
+	TL_EVENT_CGROUP_MKDIR = 1003,
+	TL_EVENT_CGROUP_RMDIR = 1004,
+	TL_EVENT_CGROUP_ATTACH = 1005,
+};
+
 /* Flags of a record; the numbers are msg.EventFlag's. */
 enum tl_flag {
 	TL_FLAG_COMPAT = 1,

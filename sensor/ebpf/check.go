@@ -14,7 +14,9 @@ import (
 
 // Check looks at what the source needs of this machine, without watching
 // anything: the kernel's release, its type information, privileges, and each
-// program loaded on its own. It takes about a tenth of a second a program.
+// program loaded on its own. It takes about a tenth of a second a program, and
+// takes over libbpf's log, which is one for the whole process: it is for a
+// process that runs no source.
 func Check(ctx context.Context) []Finding {
 	found := []Finding{checkKernel(), checkBTF(), checkPrivilege()}
 	names, err := programs()
@@ -38,8 +40,8 @@ func Check(ctx context.Context) []Finding {
 func checkKernel() Finding {
 	release := kernelRelease()
 	f := Finding{Name: "kernel", OK: true, Detail: release}
-	if major, minor := kernelVersion(release); major < 5 || major == 5 && minor < 10 {
-		f.OK, f.Fix = false, "use kernel 5.10 or later"
+	if tooOld(release) {
+		f.OK, f.Fix = false, "use kernel "+oldestKernel+" or later"
 	}
 	return f
 }

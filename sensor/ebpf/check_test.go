@@ -15,8 +15,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestMain lets the test binary stand in for a program without privileges.
+// TestMain lets the test binary stand in for other programs.
 func TestMain(m *testing.M) {
+	if os.Getenv(floodVariable) != "" {
+		floodMain()
+		os.Exit(0)
+	}
+	if os.Getenv(threadExecVariable) != "" {
+		threadExecMain()
+	}
 	if os.Getenv("TRIPLINE_TEST_UNPRIVILEGED") != "" {
 		_, err := New(DefaultConfig(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		fmt.Println(err)

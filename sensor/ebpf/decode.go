@@ -13,6 +13,14 @@ import (
 // eventFlags are the record flags that go into the message as they are.
 const eventFlags = flagCompat | flagX32 | flagTruncated
 
+// The numbers are the same: the index below is not 0 if they differ, which does
+// not compile.
+var (
+	_ = [1]struct{}{}[flagCompat-int(msg.EventFlag_EVENT_FLAG_COMPAT)]
+	_ = [1]struct{}{}[flagX32-int(msg.EventFlag_EVENT_FLAG_X32)]
+	_ = [1]struct{}{}[flagTruncated-int(msg.EventFlag_EVENT_FLAG_TRUNCATED)]
+)
+
 // decoder makes events of records.
 type decoder struct {
 	*batcher
@@ -59,7 +67,7 @@ func (d *decoder) head(h *rawHead, process uint32) *msg.Event {
 	e.Type = uint32(h.event)
 	e.Process = process
 	e.Tid, e.NsTid = int32(h.tid), int32(h.ns_tid)
-	e.Comm = uint32(d.StringBytes(cstring(h.comm[:])))
+	e.Comm = d.comm(h)
 	e.Cpu = uint32(h.cpu)
 	e.Flags = uint32(h.flags) & eventFlags
 	return e
@@ -108,7 +116,11 @@ func (d *decoder) call(record []byte) error {
 		case i >= maxArgs:
 			set(e, i, value{})
 		case a.kind < catalogue.String:
-			set(e, i, value{a.width.extend(uint64(r.args[i]), compat && !a.joined), true})
+			raw := uint64(r.args[i])
+			if a.open {
+				raw = catalogue.OpenFlagsFromArm64(raw)
+			}
+			set(e, i, value{a.width.extend(raw, compat && !a.joined), true})
 		default:
 			set(e, i, d.part(a.kind, i))
 		}

@@ -38,7 +38,7 @@ func (s *Source) Want(events []msg.EventDemand) map[string]string {
 		case e.Class == catalogue.Syscall && len(s.calls.numbers[e.ID]) == 0:
 			missing[d.Name] = "this machine has no such system call"
 		case e.Class != catalogue.Syscall && !provided(e):
-			missing[d.Name] = "no kernel program provides it yet"
+			missing[d.Name] = "no kernel program makes it"
 		default:
 			want[e.ID] = append(want[e.ID], d)
 		}
@@ -58,9 +58,8 @@ func (s *Source) Want(events []msg.EventDemand) map[string]string {
 
 // provided says whether one of the programs makes this event.
 func provided(e *catalogue.Event) bool {
-	switch e.Name {
-	case "sched_process_fork", "sched_process_exec", "sched_process_exit",
-		"cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task":
+	switch e.ID {
+	case eventFork, eventExec, eventExit, eventCgroupMkdir, eventCgroupRmdir, eventCgroupAttach:
 		return true
 	}
 	return e.Class == catalogue.Syscall
@@ -200,7 +199,8 @@ func (s *Source) Enabled() []string {
 	return names
 }
 
-// Drops implements [sensor.Source]; the cause is "ring".
+// Drops implements [sensor.Source]; the cause is "ring" for records that found
+// their ring full and "decode" for records that made no sense.
 func (s *Source) Drops() []*msg.Drop {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,8 +210,12 @@ func (s *Source) Drops() []*msg.Drop {
 	return s.drops()
 }
 
+// drops needs mu.
 func (s *Source) drops() []*msg.Drop {
 	var out []*msg.Drop
+	for id, n := range s.undecoded {
+		out = append(out, &msg.Drop{Type: id, Cause: "decode", Count: n})
+	}
 	for id := range maxEvents {
 		if n := s.shared.drop(id); n > 0 {
 			out = append(out, &msg.Drop{Type: uint32(id), Cause: "ring", Count: n})

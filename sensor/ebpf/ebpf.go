@@ -39,7 +39,9 @@ type Source struct {
 	enabled map[catalogue.ID]bool
 	running bool
 	closed  bool
-	final   []*msg.Drop // what Drops returns when closed
+	// undecoded counts records that could not be decoded, by catalogue id.
+	undecoded map[uint32]uint64
+	final     []*msg.Drop // what Drops returns when closed
 }
 
 // Programs of the object, by what needs them.
@@ -59,7 +61,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, log: log, links: make(map[string]*bpf.BPFLink)}
+	s := &Source{cfg: cfg, log: log, links: make(map[string]*bpf.BPFLink), undecoded: make(map[uint32]uint64)}
 	if err := s.load(); err != nil {
 		s.Close()
 		return nil, err
@@ -206,8 +208,7 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 		events: s.events, lifecycle: s.lifecycle,
 		handle: func(record []byte) {
 			if err := decoder.decode(record); err != nil {
-				s.metrics.malformed.Inc()
-				s.log.Debug("a record from the kernel is left out", "error", err)
+				s.malformed(record, err)
 			}
 			if batch.isFull() {
 				flush()
@@ -257,6 +258,16 @@ func (s *Source) poll(ctx context.Context, r *reader, after func(read int)) {
 			pause = min(max(pause+pause/2, s.cfg.PollMin), s.cfg.PollMax)
 		}
 		timer.Reset(pause)
+	}
+}
+
+func (s *Source) malformed(record []byte, err error) {
+	s.metrics.malformed.Inc()
+	s.log.Debug("a record from the kernel is left out", "error", err)
+	if h, _ := cast[rawHead](record); h != nil {
+		s.mu.Lock()
+		s.undecoded[uint32(h.event)]++
+		s.mu.Unlock()
 	}
 }
 

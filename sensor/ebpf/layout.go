@@ -10,6 +10,7 @@ package ebpf
 import "C"
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 )
@@ -43,6 +44,13 @@ const (
 	maxEvents  = C.TL_EVENTS
 	firstEvent = C.TL_FIRST_EVENT
 	maxArgs    = C.TL_ARGS
+
+	eventFork         = C.TL_EVENT_FORK
+	eventExec         = C.TL_EVENT_EXEC
+	eventExit         = C.TL_EVENT_EXIT
+	eventCgroupMkdir  = C.TL_EVENT_CGROUP_MKDIR
+	eventCgroupRmdir  = C.TL_EVENT_CGROUP_RMDIR
+	eventCgroupAttach = C.TL_EVENT_CGROUP_ATTACH
 
 	gateNative = C.TL_GATE_NATIVE
 	gateCompat = C.TL_GATE_COMPAT
@@ -91,12 +99,15 @@ const (
 type parts struct {
 	data    [partEnd][]byte
 	omitted [partEnd]uint32
+	used    uint32 // bit i: part i is set
 }
 
 // read finds the parts in what follows a record's structure. It reports false
 // for memory that no program of ours wrote.
 func (p *parts) read(b []byte) bool {
-	*p = parts{}
+	for ; p.used != 0; p.used &= p.used - 1 {
+		p.data[bits.TrailingZeros32(p.used)] = nil
+	}
 	const head = int(unsafe.Sizeof(rawPart{}))
 	for len(b) >= head {
 		h := (*rawPart)(unsafe.Pointer(unsafe.SliceData(b)))
@@ -106,6 +117,7 @@ func (p *parts) read(b []byte) bool {
 			return false
 		}
 		p.data[id], p.omitted[id] = b[head:head+size:head+size], uint32(h.omitted)
+		p.used |= 1 << id
 		b = b[next:]
 	}
 	return len(b) == 0

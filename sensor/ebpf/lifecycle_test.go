@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -272,6 +273,53 @@ func TestExecveSucceeds(t *testing.T) {
 	}
 }
 
+// threadExecVariable makes the test binary run another program from a thread
+// that is not its first.
+const threadExecVariable = "TRIPLINE_TEST_THREAD_EXEC"
+
+func threadExecMain() {
+	for {
+		done := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			if gettid() != os.Getpid() {
+				err := syscall.Exec("/bin/true", []string{"by-a-thread"}, nil)
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			close(done)
+		}()
+		<-done
+	}
+}
+
+// TestExecByThread checks the call of a thread that becomes the whole process:
+// it returns under another thread id than it was made with.
+func TestExecByThread(t *testing.T) {
+	w := start(t, "execve")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = []string{threadExecVariable + "=1"}
+	pid := run(t, cmd)
+	byThread := func(r msg.Record) bool {
+		v, _ := r.Arg("argv")
+		return of(pid)(r) && len(v.Strings()) == 1 && v.Strings()[0] == "by-a-thread"
+	}
+	call := w.event("execve", byThread)
+	program := w.event("sched_process_exec", byThread)
+	for _, r := range []msg.Record{call, program} {
+		if r.Event.Tid != int32(pid) {
+			t.Errorf("%s by thread %d, want %d", r.Name(), r.Event.Tid, pid)
+		}
+	}
+	if call.Process().StartTime != program.Process().StartTime {
+		t.Errorf("start time %d and %d", call.Process().StartTime, program.Process().StartTime)
+	}
+}
+
 // TestFork checks both sides of a fork.
 func TestFork(t *testing.T) {
 	w := start(t)
@@ -418,49 +466,4 @@ func TestExistingProcesses(t *testing.T) {
 	} else if word(t, e, "exit_code") != 9 {
 		t.Errorf("exit code %d, want 9", word(t, e, "exit_code"))
 	}
-}
-
-func procText(t *testing.T, pid int, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
-}
-
-// procStatus is /proc/PID/status with single spaces.
-func procStatus(t *testing.T, pid int) map[string]string {
-	t.Helper()
-	m := make(map[string]string)
-	for _, l := range strings.Split(procText(t, pid, "status"), "\n") {
-		k, v, _ := strings.Cut(l, ":")
-		m[k] = strings.Join(strings.Fields(v), " ")
-	}
-	return m
-}
-
-// startTicks is the start time in ticks of 10 ms since boot.
-func startTicks(t *testing.T, pid int) int64 {
-	t.Helper()
-	_, rest, _ := strings.Cut(procText(t, pid, "stat"), ") ")
-	n, err := strconv.ParseInt(strings.Fields(rest)[19], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func nsOf(t *testing.T, pid int, name string) uint32 {
-	t.Helper()
-	l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, l, _ = strings.Cut(l, "[")
-	n, err := strconv.ParseUint(strings.TrimSuffix(l, "]"), 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint32(n)
 }

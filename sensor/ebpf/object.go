@@ -97,8 +97,8 @@ func explain(err error, reason string) error {
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) && !privileged() {
 		return fmt.Errorf("not allowed to load programs into kernel %s: run as root, or with the capabilities BPF, PERFMON and SYS_RESOURCE, and check kernel.lockdown (%w)", release, err)
 	}
-	if major, minor := kernelVersion(release); major < 5 || major == 5 && minor < 10 {
-		return fmt.Errorf("kernel %s is too old: 5.10 or later is needed (%w)", release, err)
+	if tooOld(release) {
+		return fmt.Errorf("kernel %s is too old: %s or later is needed (%w)", release, oldestKernel, err)
 	}
 	if reason != "" {
 		return fmt.Errorf("kernel %s refuses the programs: %s (%w)", release, reason, err)
@@ -114,9 +114,16 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-func kernelVersion(release string) (major, minor int) {
-	_, _ = fmt.Sscanf(release, "%d.%d", &major, &minor)
-	return major, minor
+// oldestKernel is the first that gives programs the current task with its type
+// (bpf_get_current_task_btf).
+const oldestKernel = "5.11"
+
+func tooOld(release string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major < 5 || major == 5 && minor < 11
 }
 
 // privileged says whether the process has CAP_SYS_ADMIN, or CAP_BPF with

@@ -4,6 +4,7 @@ package ebpf
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
@@ -23,6 +24,8 @@ type argPlan struct {
 	width width
 	// joined arguments have 64 bits in a 32-bit call too.
 	joined bool
+	// open arguments hold open's flags, whose numbers differ on arm64.
+	open bool
 }
 
 func newPlans() []plan {
@@ -30,11 +33,15 @@ func newPlans() []plan {
 	for e := range catalogue.All() {
 		p := plan{event: e, args: make([]argPlan, len(e.Params))}
 		for i := range e.Params {
-			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i]), e.Split32>>i&1 != 0}
+			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i]), e.Split32>>i&1 != 0, isOpen(&e.Params[i])}
 		}
 		plans[e.ID] = p
 	}
 	return plans
+}
+
+func isOpen(p *catalogue.Param) bool {
+	return runtime.GOARCH == "arm64" && p.Kind == catalogue.Flags && p.Values != nil && p.Values.Name == "open"
 }
 
 // width is how much of a register an argument uses. The kernel ignores the

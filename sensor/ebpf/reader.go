@@ -41,6 +41,9 @@ type reader struct {
 	events, lifecycle *ring
 	// handle is called for each record, which is valid during the call only.
 	handle func(record []byte)
+	// step, when set, is called wherever the kernel may get on with its side of
+	// the work; tests play the kernel there.
+	step func()
 
 	eventsRead, lifecycleRead       prometheus.Counter
 	eventsPending, lifecyclePending prometheus.Gauge
@@ -52,8 +55,11 @@ const releaseEvery = 256 << 10
 // round passes on what is in the rings now and returns how many records it was.
 func (r *reader) round() int {
 	first := r.lifecycle.end()
+	r.interlude()
 	end := r.events.end()
+	r.interlude()
 	last := r.lifecycle.end()
+	r.interlude()
 	r.eventsPending.Set(float64(end - r.events.pos))
 	r.lifecyclePending.Set(float64(last - r.lifecycle.pos))
 
@@ -98,6 +104,7 @@ func (r *reader) lifecycleUntil(end, time uint64) int {
 		record, ok, busy := r.lifecycle.peek(end)
 		if busy {
 			runtime.Gosched()
+			r.interlude()
 			continue
 		}
 		if !ok {
@@ -112,5 +119,11 @@ func (r *reader) lifecycleUntil(end, time uint64) int {
 			n++
 		}
 		r.lifecycle.skip(len(record))
+	}
+}
+
+func (r *reader) interlude() {
+	if r.step != nil {
+		r.step()
 	}
 }

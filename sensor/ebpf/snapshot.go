@@ -40,6 +40,11 @@ func (s *Source) existing(b *batcher, c *clock, flush func()) error {
 	if err != nil {
 		return fmt.Errorf("reading the list of processes: %w", err)
 	}
+	// Within a pid namespace of its own, the sensor's /proc has other pids.
+	proc := int(s.shared.m.self) == os.Getpid()
+	if !proc {
+		s.log.Warn("the sensor runs in a pid namespace: command lines of processes that exist already are unknown; run it in the host's")
+	}
 	count := 0
 	for len(raw) >= 8 {
 		n := int(binary.NativeEndian.Uint64(raw))
@@ -56,7 +61,9 @@ func (s *Source) existing(b *batcher, c *clock, flush func()) error {
 		}
 		m := process(&t.process, &parts)
 		m.Knowledge = msg.Knowledge_KNOWLEDGE_PROC
-		s.fromProc(m)
+		if proc {
+			s.fromProc(m)
+		}
 		b.full(m)
 		b.grow(n)
 		count++
@@ -95,10 +102,10 @@ const listLimit = 4096
 // its pid may be another's already within these milliseconds; then exec and
 // exit events follow and correct it.
 func (s *Source) fromProc(p *msg.Process) {
-	dir := "/proc/" + strconv.Itoa(int(p.Pid))
 	if p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_KTHREAD) != 0 {
 		return
 	}
+	dir := "/proc/" + strconv.Itoa(int(p.Pid))
 	if b, err := os.ReadFile(dir + "/cmdline"); err == nil {
 		if len(b) > listLimit {
 			p.ArgsOmitted = uint32(len(b) - listLimit)
