@@ -71,7 +71,6 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 		}
 		return before
 	}, func(det *msg.Detection) { w.publish(ctx, s, a, det) })
-	a.end(nil)
 
 	stats := w.eval.takeStats()
 	m.batches.add(1)
@@ -81,6 +80,7 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 	m.detections.add(stats.detections)
 	m.repeated.add(repeated)
 	m.seconds.Observe(time.Since(began).Seconds())
+	a.end(nil)
 }
 
 // publish stores a detection, or keeps it for the next delivery.
