@@ -83,7 +83,7 @@ func headsOf(m *ast.Module) heads {
 	h := heads{}
 	for _, r := range m.Rules {
 		name := r.Head.Ref()[0].Value.String()
-		if _, ok := h[name]; !ok || r.Default {
+		if _, ok := h[name]; !ok {
 			h[name] = r.Loc()
 		}
 	}

@@ -57,3 +57,22 @@ func TestUnknownEvent(t *testing.T) {
 		t.Errorf("%v, %+v", err, got)
 	}
 }
+
+// TestScreenPanics breaks a rule's screen: the rule must find what it found
+// before.
+func TestScreenPanics(t *testing.T) {
+	p := load(t, v1Head+"tracee_match if input.argsNum > 0\n")
+	p.(*Program).signatures[0].screen.entry.blocks = []op{func(*machine, []value) code { panic("broken") }}
+	w, err := p.NewWorker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := matchWith(p, w, open(t, "/x", 0)); err != nil || len(got) != 1 {
+			t.Errorf("%v, %d findings", err, len(got))
+		}
+	}
+	if w.(*worker).screens[0] != nil {
+		t.Error("the broken screen is still in use")
+	}
+}

@@ -31,6 +31,9 @@ type worker struct {
 	shared  topdown.VirtualCache
 	limit   limit
 	machine *machine
+	// screens are the rules' screens, nil for those that have none or whose
+	// screen has failed this worker.
+	screens []*screen
 }
 
 // ruleQueries are the questions of one rule; output is nil where it has none.
@@ -58,6 +61,7 @@ func newWorker(p *Program) (*worker, error) {
 			WithInterQueryBuiltinValueCache(values)
 	}
 	for _, s := range p.signatures {
+		w.screens = append(w.screens, s.screen)
 		w.queries = append(w.queries, ruleQueries{match: prepare(s, s.match), output: prepare(s, s.output)})
 	}
 	return w, nil
@@ -84,10 +88,25 @@ func (w *worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 		w.machine.begin(ev)
 		w.shared = nil
 	}
-	if s := w.p.signatures[i].screen; s != nil && w.machine.dismiss(s) {
+	if w.screens[i] != nil && w.dismiss(i) {
 		return nil
 	}
 	return w.ask(i, found)
+}
+
+// dismiss says whether the rule's screen rules the event out. A screen that
+// panics is a mistake of ours or of a built-in function; the rule goes on
+// without it.
+func (w *worker) dismiss(i int) (out bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			out = false
+			w.screens[i] = nil
+			w.p.log.Error("the screen of a rule failed: OPA alone evaluates it from now on", "rule", w.p.rules[i].Info.ID,
+				"file", w.p.rules[i].File, "panic", r)
+		}
+	}()
+	return w.machine.dismiss(w.screens[i])
 }
 
 // Forget does nothing: Rego rules keep no state.
