@@ -3,6 +3,7 @@
 package ebpf
 
 import (
+	"errors"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -16,7 +17,7 @@ import (
 
 func unlinkNothing(t *testing.T) {
 	t.Helper()
-	if err := unix.Unlink("/nonexistent/gate"); err != unix.ENOENT {
+	if err := unix.Unlink("/nonexistent/gate"); !errors.Is(err, unix.ENOENT) {
 		t.Fatal(err)
 	}
 }
