@@ -1,6 +1,7 @@
 package user
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -110,6 +112,9 @@ func (s *Step) in(id string, p *msg.Process, now time.Time) *names {
 		return n
 	}
 	dir := s.cfg.Proc + "/" + strconv.Itoa(int(p.Pid))
+	if !s.inside(dir, p) {
+		return n
+	}
 	if err := n.load(dir+"/root", now); err != nil {
 		s.failed.Inc()
 		if n.users == nil {
@@ -122,6 +127,39 @@ func (s *Step) in(id string, p *msg.Process, now time.Time) *names {
 		n.uids = readIDMap(dir + "/uid_map")
 		n.gids = readIDMap(dir + "/gid_map")
 	}
+	return n
+}
+
+// inside says whether the directory in /proc is that of this process, and the
+// process has a root of its own: one that is about to become a container's
+// first still has the host's.
+func (s *Step) inside(dir string, p *msg.Process) bool {
+	if p.StartTime != 0 && startTicks(dir) != p.StartTime/tick {
+		return false
+	}
+	var host, own unix.Stat_t
+	if unix.Stat(s.cfg.Root, &host) != nil || unix.Stat(dir+"/root", &own) != nil {
+		return false
+	}
+	return host.Dev != own.Dev || host.Ino != own.Ino
+}
+
+// tick is the resolution of start times in /proc, in ns: USER_HZ is 100 on
+// every architecture that Tripline runs on.
+const tick = 10_000_000
+
+// startTicks returns field 22 of /proc/PID/stat (proc(5)), 0 when there is none.
+func startTicks(dir string) uint64 {
+	b, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return 0
+	}
+	// The name in parentheses may hold anything: count from behind it.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 20 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(f[19], 10, 64)
 	return n
 }
 
