@@ -20,6 +20,7 @@ TAGS    := netgo,osusergo
 LDFLAGS := -s -w -X main.version=$(VERSION)
 STATIC  := -linkmode external -extldflags "-static"
 ROOT    := $(shell [ "$$(id -u)" = 0 ] || echo "sudo -E env PATH=$$PATH")
+GOBUILD := $(GO) build -trimpath -buildvcs=false -tags $(TAGS)
 # What `make run` passes on: make run ARGS="--rules-dir ./rules/rego".
 ARGS    ?=
 
@@ -38,7 +39,7 @@ build: deps ## build bin/tripline, one static binary
 .PHONY: $(BIN)
 $(BIN): $(OBJECT)
 	$(call say,GO,$@)
-	$(Q)CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS) $(STATIC)' -o $@ ./cmd/tripline
+	$(Q)CGO_ENABLED=1 $(GOBUILD) -ldflags '$(LDFLAGS) $(STATIC)' -o $@ ./cmd/tripline
 
 $(OBJECT): $(BPF_SRC)
 	$(Q)$(MAKE) --no-print-directory -C bpf V=$(V)
@@ -46,25 +47,36 @@ $(OBJECT): $(BPF_SRC)
 .PHONY: build-nosensor
 build-nosensor: ## build bin/tripline-nosensor without cgo, for machines that run no sensor
 	$(call say,GO,bin/tripline-nosensor)
-	$(Q)CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/tripline-nosensor ./cmd/tripline
+	$(Q)CGO_ENABLED=0 $(GOBUILD) -ldflags '$(LDFLAGS)' -o bin/tripline-nosensor ./cmd/tripline
 
 .PHONY: run
 run: build ## build and run the whole pipeline here (needs root)
 	@$(ROOT) $(BIN) run $(ARGS)
 
-.PHONY: test
-test: ## install what the tests need and run all of them (root and Docker tests run where they can)
+# The stock nats command, which the tests use as our users do.
+NATS := bin/tools/nats
+$(NATS):
+	@echo "About to install the nats command (natscli 0.5.1) in bin/tools"
+	$(Q)GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/nats-io/natscli/nats@v0.5.1
+
+E2E := TRIPLINE_BIN=$(CURDIR)/$(BIN) NATS_BIN=$(CURDIR)/$(NATS)
+
+.PHONY: deps-test
+deps-test: ## install what the tests need
 	@scripts/deps test
+	@$(MAKE) --no-print-directory $(NATS)
+
+.PHONY: test
+test: deps-test ## install what the tests need and run all of them (root and Docker tests run where they can)
 	@$(MAKE) --no-print-directory $(BIN)
 	$(call say,TEST,./...)
-	$(Q)TRIPLINE_BIN=$(CURDIR)/$(BIN) $(GO) test -timeout 14m ./...
+	$(Q)$(E2E) $(GO) test -timeout 14m ./...
 
 .PHONY: test-e2e
-test-e2e: ## only the whole pipeline against the real kernel and a real Docker engine (needs root)
-	@scripts/deps test
+test-e2e: deps-test ## only the whole pipeline against the real kernel and a real Docker engine (needs root)
 	@$(MAKE) --no-print-directory $(BIN)
 	$(call say,TEST,./test/e2e)
-	$(Q)TRIPLINE_BIN=$(CURDIR)/$(BIN) $(ROOT) $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
+	$(Q)$(ROOT) env $(E2E) $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
 
 # The packages where goroutines meet.
 RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg

@@ -2,7 +2,7 @@
 // through sensor and enricher to the matcher's index, in one process and in
 // separate processes, and shows that what is lost is counted.
 //
-// It runs the binary named in TRIPLINE_BIN as root. One thread calls getppid
+// It runs the binary named in TRIPLINE_BIN as root. One thread calls sched_get_priority_max
 // as fast as it can; nothing but that event is let through beside the process
 // lifecycle, and no rule names it, so the matcher does one look-up an event.
 // Machines are shared and noisy: of several rounds the median is printed.
