@@ -37,6 +37,7 @@ func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNam
 	if slices.ContainsFunc(problems, func(p matcher.Problem) bool { return !p.Warning }) {
 		return nil, problems
 	}
+	narrow(s.rule.Select, m, match, !s.own && lib.ownsTraceeHelpers())
 	if h, ok := heads[match]; ok {
 		s.rule.Line, _ = place(h)
 	} else {

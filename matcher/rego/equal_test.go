@@ -156,6 +156,11 @@ func TestSameAsOPA(t *testing.T) {
 					if d := cmp.Diff([]string{want, want}, got); d != "" {
 						t.Fatalf("%s on %v: %s", rule.Info.ID, in, d)
 					}
+					for _, sel := range rule.Select {
+						if want != "nothing" && sel.Event == ev.Name() && !meets(sel, ev) {
+							t.Fatalf("%s finds %s in an event that it asked to be spared: %+v", rule.Info.ID, want, sel)
+						}
+					}
 					if want != "nothing" {
 						hits[rule.Info.ID]++
 					}
