@@ -26,15 +26,31 @@ func aliases(name string) []string {
 	case "newdir", "newdirfd":
 		return []string{"newdirfd", "newdfd"}
 	case "fd":
-		return []string{"fd", "sockfd", "fildes", "ufd", "epfd"}
+		return []string{"sockfd", "epfd", "fs_fd"}
 	case "oldfd":
-		return []string{"oldfd", "fildes", "fd"}
+		return []string{"fildes"}
+	case "fdin":
+		return []string{"fd_in"}
+	case "fdout":
+		return []string{"fd_out"}
+	case "offin":
+		return []string{"off_in"}
+	case "offout":
+		return []string{"off_out"}
+	case "mountfd":
+		return []string{"mount_fd"}
+	case "pid":
+		return []string{"tgid"}
+	case "pos":
+		return []string{"offset", "pos_l"}
+	case "offset":
+		return []string{"off"}
 	case "domain":
 		return []string{"domain", "family"}
 	case "proto":
 		return []string{"protocol"}
 	case "addr", "tuple":
-		return []string{"addr", "uservaddr", "umyaddr", "dest_addr", "src_addr", "upeer_sockaddr", "sockaddr"}
+		return []string{"addr", "dest_addr", "src_addr", "uaddr"}
 	case "size":
 		return []string{"count", "len", "size"}
 	case "data":
@@ -44,9 +60,7 @@ func aliases(name string) []string {
 	case "mode":
 		return []string{"mode", "umode"}
 	case "flags":
-		return []string{"flags", "clone_flags", "unshare_flags", "flag"}
-	case "nstype":
-		return []string{"nstype", "flags"}
+		return []string{"mountflags"}
 	case "sig":
 		return []string{"sig", "signum"}
 	case "dev":
@@ -85,10 +99,12 @@ func newArgTable(info *EventInfo, typ *catalogue.Event) *argTable {
 	for _, p := range info.Params {
 		t.pos[p.Name] = -1
 		for _, n := range append([]string{p.Name}, aliases(p.Name)...) {
-			if i := typ.Param(n); i >= 0 {
-				t.pos[p.Name] = i
-				break
+			i := typ.Param(n)
+			if i < 0 || p.Type.Kind == Bytes && typ.Params[i].Kind == catalogue.Pointer {
+				continue
 			}
+			t.pos[p.Name] = i
+			break
 		}
 	}
 	if info.Generic {
@@ -147,8 +163,16 @@ func (e *Event) argText(p Param) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	if p.Name == "tuple" {
+		if t := e.tuple(); t != "" {
+			return t, true
+		}
+	}
 	v, ok := e.rec.ArgAt(i)
 	if !ok {
+		if p.Name == "flags" && opens(e.info.Name) {
+			return openFlagNames(e.openFlags()), true
+		}
 		return noName, true
 	}
 	switch v.Param.Kind {
@@ -180,6 +204,16 @@ func (e *Event) argText(p Param) (string, bool) {
 	return v.Text(), true
 }
 
+// openFlagNames shows flags that the kernel gave with the file, for calls that
+// hide them behind a pointer.
+func openFlagNames(flags int64) string {
+	v, ok := catalogue.LookupValues("open")
+	if !ok {
+		return itoa(flags)
+	}
+	return v.Format(uint64(flags))
+}
+
 // fdText shows a descriptor with what it refers to, where that is known.
 func (e *Event) fdText(fd int64) string {
 	if fd < 0 {
@@ -209,6 +243,11 @@ func (e *Event) madeUp(name string) (s string, n int64, ok bool) {
 	case "fd":
 		if returnsFD(e.info.Name) {
 			return e.fdText(ret), ret, true
+		}
+	case "uid", "euid", "gid", "egid":
+		switch e.info.Name {
+		case "getuid", "geteuid", "getgid", "getegid":
+			return "", ret, true
 		}
 	case "status":
 		if e.info.Name == "procexit" {
