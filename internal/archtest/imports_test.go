@@ -18,8 +18,8 @@ const module = "github.com/tripline/tripline"
 // that holds a package is the one that counts.
 type rule struct {
 	folder string
-	// own lists folders of this module; each stands for itself and, when it
-	// ends in "/...", for what is below it.
+	// own lists folders of this module; one that ends in "/..." stands for
+	// itself and all below it.
 	own []string
 	// external, when not nil, lists the only third-party prefixes allowed.
 	external []string
@@ -141,7 +141,7 @@ func ruleFor(pkg string) (best rule, ok bool) {
 func (r rule) check(imported string) error {
 	if rest, own := strings.CutPrefix(imported, module+"/"); own {
 		for _, a := range r.own {
-			if below, tree := strings.CutSuffix(a, "..."); rest == a || tree && strings.HasPrefix(rest, below) {
+			if below, tree := strings.CutSuffix(a, "..."); rest == a || tree && strings.HasPrefix(rest+"/", below) {
 				return nil
 			}
 		}
