@@ -200,6 +200,8 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 			emit(batch.take(clock.boot))
 			s.metrics.batches.Inc()
 		}
+		// Between batches only: all times of a batch go by the same boot time.
+		clock.check(time.Now())
 	}
 	if err := s.existing(batch, &clock, flush); err != nil {
 		return err
@@ -220,9 +222,7 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 		lifecyclePending: s.metrics.pending.WithLabelValues("lifecycle"),
 	}
 	s.poll(ctx, reader, func(read int) {
-		now := time.Now()
-		clock.check(now)
-		if read == 0 || batch.old(now) {
+		if read == 0 || batch.old(time.Now()) {
 			flush()
 		}
 	})
