@@ -202,3 +202,57 @@ func BenchmarkMemory(b *testing.B) {
 		b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/n, "bytes/process")
 	}
 }
+
+// BenchmarkChurn is processes that are born, execute, open something and die:
+// one iteration is one process. Heap is what the tables hold at the end, which
+// does not grow with the number of iterations.
+func BenchmarkChurn(b *testing.B) {
+	c := DefaultConfig()
+	c.Runtimes = nil
+	steps, err := Steps(c, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	id := func(name string) uint32 {
+		e, ok := catalogue.Lookup(name)
+		if !ok {
+			b.Fatal(name)
+		}
+		return uint32(e.ID)
+	}
+	fork, exec, exit, openat := id("sched_process_fork"), id("sched_process_exec"), id("sched_process_exit"), id("openat")
+	var m msg.Builder
+	shell := m.Process(&msg.Process{Pid: 1, StartTime: 1, Comm: "sh", Exe: &msg.Executable{Path: "/bin/sh"}, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+	seq := uint64(0)
+	event := func(kind, row uint32, pid int32, args ...int64) {
+		seq++
+		// A hundred microseconds apart, so 2500 processes a second.
+		m.Event(&msg.Event{Seq: seq, Time: int64(seq) * 100_000, Type: kind, Process: row, Tid: pid, Comm: uint32(m.String("sh")), Args: args})
+	}
+	b.ReportAllocs()
+	for i := range b.N {
+		if m.Batch(); i%64 == 0 && i > 0 {
+			out := m.Take()
+			out.Host, out.BootId, out.LastSeq = "host", "elsewhere", seq
+			for _, s := range steps {
+				s.Enrich(context.Background(), out, false)
+			}
+			shell = m.Process(&msg.Process{Pid: 1, StartTime: 1})
+		}
+		pid, start := int32(300+i%32000), uint64(i)*1e7
+		cred := &msg.Credentials{Uid: 1000}
+		child := m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+		event(fork, shell, 1, 0, 0, 1, 1, int64(pid), int64(pid), int64(pid), int64(pid), int64(start))
+		child = m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+			Exe: &msg.Executable{Path: "/bin/sh"}, Args: []string{"sh", "-c", fmt.Sprint(i)}, ExecTime: int64(seq) * 100_000})
+		event(exec, child, pid, make([]int64, 10)...)
+		event(openat, child, pid, -100, m.String("/x"), 0, 0)
+		event(exit, child, pid, 0, 1)
+	}
+	b.StopTimer()
+	var after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.HeapAlloc)/1e6, "MB-heap")
+	runtime.KeepAlive(steps)
+}

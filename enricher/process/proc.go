@@ -206,12 +206,6 @@ func (r *reader) ppid(pid int32, wantTicks uint64) (int32, error) {
 	return st.ppid, nil
 }
 
-// exePath returns what a process runs now.
-func (r *reader) exePath(pid int32) string {
-	path, _ := os.Readlink(r.path(pid, "exe"))
-	return cleanExe(path)
-}
-
 // cleanExe removes the mark that procfs puts on the path of a deleted file.
 func cleanExe(path string) string { return strings.TrimSuffix(path, " (deleted)") }
 

@@ -179,7 +179,7 @@ func TestLostExecIsRepaired(t *testing.T) {
 	before := k.send(t, s, false).Record(0).Process()
 	say("go")
 	r := &reader{root: "/proc"}
-	waitFor(t, "the shell runs sleep", func() bool { return strings.HasSuffix(r.exePath(pid), "/sleep") })
+	waitFor(t, "the shell runs sleep", func() bool { return strings.HasSuffix(r.exe(pid).GetPath(), "/sleep") })
 	k.open(pid, "sleep")
 	k.send(t, s, false)
 	k.open(pid, "sleep")

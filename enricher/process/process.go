@@ -373,7 +373,7 @@ func (s *Step) renamed(t *table, n *node, comm string, again bool) bool {
 		return false
 	}
 	if t.local && !s.replayed && !n.dead && n.row.Exe != nil && s.budget.take() {
-		if path := s.reader.exePath(n.pid); path != "" && path != n.row.Exe.Path && s.reread(t, n) {
+		if now := s.reader.exe(n.pid); now != nil && otherFile(now, n.row.Exe) && s.reread(t, n) {
 			s.count(repaired)
 			return true
 		}
@@ -383,6 +383,14 @@ func (s *Step) renamed(t *table, n *node, comm string, again bool) bool {
 	n.row = row
 	t.epoch++
 	return true
+}
+
+// otherFile says whether two descriptions are of different files. Kernel and
+// /proc spell some paths differently (a memfd's, one in another mount
+// namespace) and some file systems show two inode numbers for one file, so
+// both must differ.
+func otherFile(a, b *msg.Executable) bool {
+	return a.Path != b.Path && a.Inode != b.Inode
 }
 
 // reread replaces what is known of a live process by what /proc says.
