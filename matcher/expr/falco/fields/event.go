@@ -143,13 +143,6 @@ func (e *Event) category() (string, bool) {
 
 func typeIs(e *Event, r *Ref) *Getter {
 	want := r.Arg
-	if r.N >= 0 {
-		ev := catalogue.ByID(catalogue.ID(r.N))
-		if ev == nil {
-			return &Getter{Num: func() (int64, bool) { return 0, true }}
-		}
-		want = FalcoName(ev.Name)
-	}
 	return &Getter{Num: func() (int64, bool) {
 		if e.info.Name == want {
 			return 1, true

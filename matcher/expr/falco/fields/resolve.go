@@ -133,9 +133,7 @@ func (d *Def) dotted(text, arg string) (*Ref, error) {
 		}
 		r.Type = t
 	case "evt.type.is":
-		if n, err := strconv.ParseUint(arg, 10, 31); err == nil {
-			r.N = int(n)
-		} else if EventByName(arg) == nil {
+		if EventByName(arg) == nil {
 			return nil, fmt.Errorf("there is no event type %q", arg)
 		}
 	case "evt.abspath":

@@ -75,6 +75,9 @@ func (f *Format) token(src *ast.Source, i int, t *fields.Table) (int, error) {
 		j++
 	}
 	width, _ := strconv.Atoi(src.Text[i+1 : j])
+	if j == len(src.Text) || !letter(src.Text[j]) {
+		return 0, ast.Errorf(ast.Pos{Src: src, Off: i}, "there is no field after this %%: it begins a field, and no percent sign can be printed")
+	}
 	op, n, err := operand(src, j, t)
 	if err != nil {
 		return 0, err
@@ -114,9 +117,9 @@ func operand(src *ast.Source, j int, t *fields.Table) (check.Operand, int, error
 	return check.Operand{}, 0, err
 }
 
-func nameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.'
-}
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+func nameByte(c byte) bool { return letter(c) || c >= '0' && c <= '9' || c == '_' || c == '.' }
 
 // shifted locates bytes of the tail of a source.
 type shifted struct {

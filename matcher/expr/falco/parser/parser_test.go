@@ -130,8 +130,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		// An empty value cannot be printed so that it reads back, and neither
-		// can control characters that have no escape.
-		if strings.ContainsAny(s, "\"'") {
+		// can one that ends in a backslash.
+		if strings.ContainsAny(s, "\"'\\") {
 			ast.Print(n)
 			return
 		}
