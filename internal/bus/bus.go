@@ -43,8 +43,10 @@ type Bus struct {
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
-	joined chan struct{} // closed, and replaced, after every reconnection
-	atEnd  []func()      // run by Close while the connection still works
+	joined chan struct{}   // closed, and replaced, after every reconnection
+	linked context.Context // ends when the connection breaks
+	unlink context.CancelFunc
+	atEnd  []func() // run by Close while the connection still works
 }
 
 // Connect joins NATS and makes sure that the streams exist; the context bounds
@@ -69,9 +71,13 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.R
 		joined:      make(chan struct{}),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.linked, b.unlink = context.WithCancel(b.ctx)
 	if b.nc, err = b.dial(ctx, cfg.Name,
 		nats.ReconnectHandler(func(*nats.Conn) { b.rejoined() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			b.mu.Lock()
+			b.unlink()
+			b.mu.Unlock()
 			if b.ctx.Err() == nil {
 				log.Warn("lost the connection to NATS, trying again until it is back", "server", b.where(), "err", err)
 			}
@@ -199,16 +205,21 @@ func (b *Bus) rejoined() {
 	if b.ctx.Err() != nil {
 		return
 	}
+	b.mu.Lock()
+	b.unlink()
+	link, unlink := context.WithCancel(b.ctx)
+	b.linked, b.unlink = link, unlink
+	b.mu.Unlock()
 	b.metrics.reconnects.Inc()
 	b.log.Info("connected to NATS again", "server", b.where())
 	b.spawn(func() {
-		err := retry(b.ctx, reconnectWait, 2*time.Second, func() error {
-			ctx, cancel := context.WithTimeout(b.ctx, apiTimeout)
+		err := retry(link, reconnectWait, time.Second, func() error {
+			ctx, cancel := context.WithTimeout(link, apiTimeout)
 			defer cancel()
 			return b.ensure(ctx)
 		}, func(err error) { b.log.Warn("streams are not there yet", "err", err) })
 		if err != nil {
-			return
+			return // broken again, and this runs again
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -222,6 +233,14 @@ func (b *Bus) rejoin() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.joined
+}
+
+// link returns a context that ends when the connection breaks: what was asked
+// over it will not be answered any more.
+func (b *Bus) link() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.linked
 }
 
 func (b *Bus) spawn(f func()) {

@@ -108,7 +108,7 @@ func (d *Demand) renew() {
 		case <-d.b.ctx.Done():
 			return
 		}
-		err := retry(d.b.ctx, reconnectWait, 2*time.Second, func() error { return d.put(d.b.ctx) },
+		err := retry(d.b.ctx, reconnectWait, 500*time.Millisecond, func() error { return d.put(d.b.link()) },
 			func(err error) { d.b.log.Debug("nats: renewing demand", "key", d.key, "err", err) })
 		if err != nil {
 			return

@@ -211,8 +211,8 @@ func (r *partitionReader) setReading(reading bool) {
 
 // consumer finds the partition's consumer or makes it, trying until it is there.
 func (r *partitionReader) consumer() (cons jetstream.Consumer, err error) {
-	err = retry(r.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
-		ctx, cancel := context.WithTimeout(r.b.ctx, apiTimeout)
+	err = retry(r.b.ctx, 100*time.Millisecond, 500*time.Millisecond, func() (err error) {
+		ctx, cancel := context.WithTimeout(r.b.link(), apiTimeout)
 		defer cancel()
 		cons, err = r.b.js.Consumer(ctx, StreamEvents, r.name)
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {

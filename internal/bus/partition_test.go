@@ -209,3 +209,42 @@ func TestPartitionsAreShared(t *testing.T) {
 	})
 	checkOrder(t, got, int(sent))
 }
+
+// Two matchers whose connections are cut now and then lose and reorder nothing.
+func TestPartitionsWhileConnectionsAreCut(t *testing.T) {
+	const total = 2000
+	s := bustest.Server(t)
+	proxy := bustest.NewProxy(t, s.Addr())
+	ctx := context30(t)
+	got := newTally()
+	for _, name := range []string{"a", "b"} {
+		match(t, ctx, name, bustest.Dial(t, proxy.URL(), nil), got)
+	}
+	p := must(bustest.Join(t, s, nil).EventsPublisher(host))
+	cuts := 0
+	for _, b := range spread(1, total, 16) {
+		if err := p.Publish(ctx, b, func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+		if b.FirstSeq%(total/5) == 0 {
+			proxy.Cut()
+			cuts++
+		}
+		if b.FirstSeq%10 == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	eventually(t, "all batches", func() bool {
+		got.mu.Lock()
+		defer got.mu.Unlock()
+		n := 0
+		for _, seqs := range got.seqs {
+			n += len(slices.Compact(slices.Clone(seqs)))
+		}
+		return n >= total
+	})
+	checkOrder(t, got, total)
+	if cuts == 0 {
+		t.Error("nothing was cut")
+	}
+}

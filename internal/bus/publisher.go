@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,9 +24,10 @@ type publisher struct {
 
 	slots    chan struct{}  // one for each message under way
 	inflight chan *outgoing // in order; holds at most one per slot
+	unknown  atomic.Int64   // messages sent whose fate is not known yet
 	lock     chan struct{}  // guards what is below and the order of sending
 	broken   bool           // hold new messages back until settle has run
-	conn     uint64         // the connection, by number, that all of inflight was sent on
+	conn     uint64         // the connection, by number, that all unknown ones were sent on
 }
 
 type outgoing struct {
@@ -71,7 +73,7 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg, done func(error)) 
 	}
 	o := &outgoing{msg: m, done: done, err: errHeld}
 	now := p.b.nc.Stats().Reconnects
-	if len(p.inflight) > 0 && now != p.conn {
+	if p.unknown.Load() > 0 && now != p.conn {
 		// What is under way went down with an older connection.
 		p.broken = true
 	}
@@ -83,6 +85,7 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg, done func(error)) 
 			p.broken = true
 		}
 	}
+	p.unknown.Add(1)
 	p.inflight <- o
 	<-p.lock
 	return nil
@@ -164,9 +167,9 @@ func (p *publisher) settle(first *outgoing, cause error) {
 // never be stored.
 func (p *publisher) insist(o *outgoing) error {
 	var final error
-	err := retry(p.b.ctx, 50*time.Millisecond, 2*time.Second, func() error {
+	err := retry(p.b.ctx, 50*time.Millisecond, 500*time.Millisecond, func() error {
 		p.b.metrics.publishRetries.WithLabelValues(p.stream).Inc()
-		ctx, cancel := context.WithTimeout(p.b.ctx, p.b.cfg.AckTimeout)
+		ctx, cancel := context.WithTimeout(p.b.link(), p.b.cfg.AckTimeout)
 		defer cancel()
 		_, err := p.js.PublishMsg(ctx, o.msg, jetstream.WithRetryAttempts(0))
 		if hopeless(err) {
@@ -197,6 +200,7 @@ func (p *publisher) finish(o *outgoing, err error) {
 	} else {
 		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()
 	}
+	p.unknown.Add(-1)
 	<-p.slots
 	o.done(err)
 }

@@ -134,8 +134,8 @@ func (c *RawConsumer) run() {
 func (c *RawConsumer) next() (jetstream.Consumer, error) {
 	var cons jetstream.Consumer
 	var final error
-	err := retry(c.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
-		ctx, cancel := context.WithTimeout(c.b.ctx, apiTimeout)
+	err := retry(c.b.ctx, 100*time.Millisecond, 500*time.Millisecond, func() (err error) {
+		ctx, cancel := context.WithTimeout(c.b.link(), apiTimeout)
 		defer cancel()
 		cons, err = c.openEpoch(ctx)
 		if errors.Is(err, ErrReplaced) {
@@ -282,9 +282,11 @@ func (c *RawConsumer) read(ctx context.Context, cons jetstream.Consumer) time.Du
 			return 0 // a delivery was lost on the way
 		}
 		if item, ok := c.take(m, meta); ok {
+			// Now that it is held it has to be handed out, whatever becomes of
+			// this consumer: the next one takes it for handed out.
 			select {
 			case c.out <- item:
-			case <-ctx.Done():
+			case <-c.b.ctx.Done():
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func TestEmbedRefuses(t *testing.T) {
 		change func(*bus.ServerConfig)
 		want   []string // what the error must say
 	}{
-		"taken port":      {func(c *bus.ServerConfig) { c.Listen = taken.Addr().String() }, []string{taken.Addr().String(), "is taken", "--nats", "nats.listen"}},
+		"taken port":      {func(c *bus.ServerConfig) { c.Listen = taken.Addr().String() }, []string{taken.Addr().String(), "is taken", "--nats"}},
 		"public address":  {func(c *bus.ServerConfig) { c.Listen = "0.0.0.0:0" }, []string{"0.0.0.0:0", "127.0.0.1", "public"}},
 		"any address":     {func(c *bus.ServerConfig) { c.Listen = ":0" }, []string{"127.0.0.1", "public"}},
 		"no port":         {func(c *bus.ServerConfig) { c.Listen = "127.0.0.1" }, []string{"host:port"}},
@@ -232,6 +232,10 @@ func TestServerRestart(t *testing.T) {
 		for _, d := range answers {
 			d.Ack(nil)
 		}
+		eventually(t, "the answers to arrive", func() bool {
+			p, err := b.Pending(context30(t))
+			return err == nil && p.Detections["s"] == 0
+		})
 		s.Close()
 		eventually(t, "the connections to break", func() bool { return !b.Connected() && !reader.Connected() })
 		for _, d := range held { // of a stream that is no more

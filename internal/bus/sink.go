@@ -99,8 +99,8 @@ func (s *sinkReader) run() {
 
 // consumer finds the sink's consumer or makes it, trying until it is there.
 func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
-	err = retry(s.b.ctx, 100*time.Millisecond, 2*time.Second, func() (err error) {
-		ctx, cancel := context.WithTimeout(s.b.ctx, apiTimeout)
+	err = retry(s.b.ctx, 100*time.Millisecond, 500*time.Millisecond, func() (err error) {
+		ctx, cancel := context.WithTimeout(s.b.link(), apiTimeout)
 		defer cancel()
 		cons, err = s.b.js.Consumer(ctx, StreamDetections, s.name)
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -211,7 +211,7 @@ func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Detection], ok b
 // Others that are missing were lost on the way and come again, or went to a
 // second notifier.
 func (s *sinkReader) countLost(from, to uint64) {
-	ctx, cancel := context.WithTimeout(s.b.ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(s.b.link(), apiTimeout)
 	defer cancel()
 	stream, err := s.b.js.Stream(ctx, StreamDetections)
 	if err != nil {
