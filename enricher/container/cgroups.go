@@ -104,7 +104,7 @@ func (c *cgroups) of(p *msg.Process, ask bool) *cgroup {
 			return v2
 		}
 	}
-	if p.CgroupV1Id != 0 {
+	if p.CgroupV1Id != 0 && c.pids != 0 { // a recording does not say which hierarchy it is of
 		if v1 = c.get(key{c.pids, p.CgroupV1Id}, p, ask); v1 != nil && v1.in {
 			return v1
 		}
