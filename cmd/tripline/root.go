@@ -31,6 +31,8 @@ given in the environment: --rules-dir is TRIPLINE_RULES_DIR.`,
 	root.AddCommand(
 		newRun(),
 		newTail(),
+		newMatch(),
+		newReplay(),
 		newStatus(),
 		newDoctor(),
 		newRules(),

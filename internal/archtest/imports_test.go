@@ -51,6 +51,8 @@ func rules() []rule {
 		{"matcher/rego", plus("matcher", "matcher/rego/..."), nil, "a language knows its stage"},
 		{"matcher/golang", plus("matcher", "pkg/detect/..."), nil, "a language knows its stage"},
 		{"matcher/expr", plus("matcher", "matcher/expr/..."), nil, "a language knows its stage"},
+		{"matcher/input", plus("pkg/detect/trace"), []string{}, "readers of recorded events make batches, for whoever evaluates them"},
+		{"matcher/ruletest", plus("matcher", "matcher/input"), nil, "tests of rules run them as the matcher does, whatever their language"},
 		{"matcher/builtin", plus("matcher", "matcher/...", "rules", "rules/golang"), nil, "the list of languages"},
 		{"rules", nil, []string{}, "rule files, embedded"},
 		{"rules/golang", plus("pkg/detect/...", "rules/golang/..."), []string{}, "a Go rule is written against the public interface alone"},
@@ -68,7 +70,7 @@ func rules() []rule {
 		{"internal/archtest", nil, nil, "looks at text"},
 
 		{"cmd/tripline", plus(
-			"sensor", "sensor/builtin", "sensor/replay", "enricher", "enricher/builtin", "matcher", "matcher/builtin",
+			"sensor", "sensor/builtin", "sensor/replay", "enricher", "enricher/builtin", "matcher", "matcher/builtin", "matcher/input", "matcher/ruletest",
 			"notifier", "notifier/builtin", "notifier/render", "internal/bus", "internal/actor", "internal/telemetry", "rules",
 		), nil, "wires the stages through their lists; never a plugin by name"},
 		{"test", []string{"..."}, nil, "tests of the whole use what they need"},
