@@ -238,6 +238,12 @@ func (e *Enricher) handle(ctx context.Context, d msg.Delivery[*msg.Batch]) {
 // account finds gaps in the sequence and counts what was lost.
 func (e *Enricher) account(b *msg.Batch) {
 	numbered := b.LastSeq > 0 && b.LastSeq >= b.FirstSeq
+	if marker := len(b.Events)+len(b.Drops) == 0 && b.LastSeq+1 == b.FirstSeq; marker && b.BootId == e.bootID && b.LastSeq > e.lastSeq {
+		// A sensor has started anew in the same boot and numbers on from here:
+		// the distance to its predecessor is no loss.
+		e.lastSeq = b.LastSeq
+		return
+	}
 	if numbered && b.BootId == e.bootID && b.LastSeq <= e.lastSeq {
 		e.metrics.again.Inc()
 		e.counts.again.Add(1)
