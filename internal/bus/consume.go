@@ -3,9 +3,14 @@ package bus
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// drainWait bounds the wait for what is still on its way from a server that may
+// be gone.
+const drainWait = 500 * time.Millisecond
 
 // identity tells a stored message from every other, also from the one of the
 // same number in a stream that was lost and made anew.

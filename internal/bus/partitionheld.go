@@ -117,7 +117,7 @@ func (r *partitionReader) letGo(it jetstream.MessagesContext, cons jetstream.Con
 	r.mu.Unlock()
 	it.Drain()
 	for {
-		m, err := it.Next()
+		m, err := it.Next(jetstream.NextMaxWait(drainWait))
 		if err != nil {
 			break
 		}

@@ -140,7 +140,7 @@ func (s *sinkReader) read(cons jetstream.Consumer) {
 	// What has arrived meanwhile would otherwise come again after AckWait only.
 	it.Drain()
 	for {
-		m, err := it.Next()
+		m, err := it.Next(jetstream.NextMaxWait(drainWait))
 		if err != nil {
 			return
 		}
