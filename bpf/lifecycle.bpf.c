@@ -4,7 +4,7 @@
  * were before. These records carry all that the kernel knows; every other
  * record names the process only.
  */
-#include "include/task.h"
+#include "include/hook.h"
 #include <bpf/bpf_tracing.h>
 
 static __always_inline struct scratch *task_begin(u16 kind, u32 event)
@@ -86,6 +86,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	/* A call that did not come back: killed half way through execve. */
 	bpf_map_delete_elem(&saved, &key);
+	bpf_map_delete_elem(&pendings, &key);
 	if (task->signal->live.counter > 0)
 		return 0;
 	s = task_begin(TL_EXIT, TL_EVENT_EXIT);

@@ -9,68 +9,8 @@
  * that is not so (execve replaces the memory, exit does not come back) the
  * arguments are taken at entry.
  */
-#include "include/arch.h"
-#include "include/task.h"
+#include "include/hook.h"
 #include <bpf/bpf_tracing.h>
-
-/* What a raw number means to the caller. */
-struct call_id {
-	u16 event;
-	u16 flags;
-};
-
-/* Resolves a gated number; says whether this very call is wanted. */
-static __always_inline bool call_resolve(struct pt_regs *regs, struct task_struct *task, u8 gate,
-					 struct call_id *id)
-{
-	u32 raw = call_number(regs);
-	u32 nr = raw & ~X32_BIT & (TL_CALLS - 1);
-
-	if (call_is_compat(task)) {
-		id->event = shared.compat[nr];
-		id->flags = TL_FLAG_COMPAT;
-		return gate & TL_GATE_COMPAT;
-	}
-	if (raw & X32_BIT) {
-		/* x32 has numbers of its own from 512 on. */
-		id->event = nr < 512 ? shared.native[nr] : shared.compat[nr];
-		id->flags = TL_FLAG_X32;
-		return gate & TL_GATE_X32;
-	}
-	id->event = shared.native[nr];
-	id->flags = 0;
-	return gate & TL_GATE_NATIVE;
-}
-
-/*
- * Puts arguments together that a 32-bit call passes in two registers each.
- * Unrolled: 5.10 does not allow reading the stack at a variable offset.
- */
-static __always_inline void call_join(u64 *args, u32 split)
-{
-#pragma unroll
-	for (int i = 0; i < TL_ARGS - 1; i++) {
-		if (!(split >> i & 1))
-			continue;
-		args[i] |= args[i + 1] << 32;
-#pragma unroll
-		for (int j = i + 1; j < TL_ARGS - 1; j++)
-			args[j] = args[j + 1];
-		args[TL_ARGS - 1] = 0;
-	}
-}
-
-static __always_inline void call_args_any(struct pt_regs *regs, u16 flags,
-					  const struct tl_call *call, u64 *args)
-{
-	if (!(flags & TL_FLAG_COMPAT)) {
-		call_args(regs, args);
-		return;
-	}
-	call_args_compat(regs, args);
-	if (call->split)
-		call_join(args, call->split);
-}
 
 static __always_inline bool call_filtered(const struct tl_call *call, const u64 *args)
 {
@@ -222,13 +162,60 @@ static __always_inline bool call_emit_saved(struct task_struct *task, long ret, 
 	return true;
 }
 
+static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *task, long ret,
+				      struct call_id id, const struct tl_call *call)
+{
+	struct scratch *s;
+
+	if (call->flags & TL_CALL_ENTRY)
+		return;
+	if (!(call->flags & TL_CALL_VARIABLE)) {
+		call_emit_scalars(regs, task, ret, id, call);
+		return;
+	}
+	if (call->flags & TL_CALL_SAVE) {
+		if (ret >= 0) {
+			call_emit_saved(task, ret, id);
+			return;
+		}
+		/* It failed, so the memory is still there, and now all of it is resident. */
+		u64 key = (u64)task;
+
+		bpf_map_delete_elem(&saved, &key);
+	}
+	s = call_collect(regs, task, ret, id, call);
+	if (s)
+		call_output(id.event, s->data, s->used, RECORD_SIZE);
+}
+
+static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *task,
+				       struct call_id id, const struct tl_call *call)
+{
+	struct scratch *s;
+	u64 key;
+
+	if (!(call->flags & TL_CALL_VARIABLE)) {
+		call_emit_scalars(regs, task, 0, id, call);
+		return;
+	}
+	s = call_collect(regs, task, 0, id, call);
+	if (!s)
+		return;
+	if (call->flags & TL_CALL_ENTRY) {
+		call_output(id.event, s->data, s->used, RECORD_SIZE);
+		return;
+	}
+	key = (u64)task;
+	if (s->used > SAVED_SIZE || bpf_map_update_elem(&saved, &key, s, BPF_ANY))
+		count_drop(id.event);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	u32 nr = call_number(regs) & ~X32_BIT;
 	struct task_struct *task;
 	const struct tl_call *call;
-	struct scratch *s;
 	struct call_id id;
 	u8 gate;
 
@@ -239,28 +226,14 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	if (!gate)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!call_resolve(regs, task, gate, &id) || is_self(task))
+	gate = call_resolve(regs, task, gate, &id);
+	if (!gate || is_self(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
-	if (call->flags & TL_CALL_ENTRY)
-		return 0;
-	if (!(call->flags & TL_CALL_VARIABLE)) {
-		call_emit_scalars(regs, task, ret, id, call);
-		return 0;
-	}
-	if (call->flags & TL_CALL_SAVE) {
-		if (ret >= 0) {
-			call_emit_saved(task, ret, id);
-			return 0;
-		}
-		/* It failed, so the memory is still there, and now all of it is resident. */
-		u64 key = (u64)task;
-
-		bpf_map_delete_elem(&saved, &key);
-	}
-	s = call_collect(regs, task, ret, id, call);
-	if (s)
-		call_output(id.event, s->data, s->used, RECORD_SIZE);
+	if (gate & TL_GATE_NATIVE)
+		call_exit(regs, task, ret, id, call);
+	if (gate & TL_GATE_HOOK)
+		bpf_tail_call(ctx, &exit_hooks, call->exit_hook);
 	return 0;
 }
 
@@ -270,9 +243,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	u32 nr = call_number(regs) & ~X32_BIT;
 	struct task_struct *task;
 	const struct tl_call *call;
-	struct scratch *s;
 	struct call_id id;
-	u64 key;
 	u8 gate;
 
 	opaque(nr);
@@ -282,22 +253,13 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	if (!gate)
 		return 0;
 	task = bpf_get_current_task_btf();
-	if (!call_resolve(regs, task, gate, &id) || is_self(task))
+	gate = call_resolve(regs, task, gate, &id);
+	if (!gate || is_self(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
-	if (!(call->flags & TL_CALL_VARIABLE)) {
-		call_emit_scalars(regs, task, 0, id, call);
-		return 0;
-	}
-	s = call_collect(regs, task, 0, id, call);
-	if (!s)
-		return 0;
-	if (call->flags & TL_CALL_ENTRY) {
-		call_output(id.event, s->data, s->used, RECORD_SIZE);
-		return 0;
-	}
-	key = (u64)task;
-	if (s->used > SAVED_SIZE || bpf_map_update_elem(&saved, &key, s, BPF_ANY))
-		count_drop(id.event);
+	if (gate & TL_GATE_NATIVE)
+		call_enter(regs, task, id, call);
+	if (gate & TL_GATE_HOOK)
+		bpf_tail_call(ctx, &enter_hooks, call->enter_hook);
 	return 0;
 }

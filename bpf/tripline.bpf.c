@@ -4,13 +4,18 @@
  * maps. A new family is a file and a line here.
  *
  * Headers are layered: kernel.h and record.h (types), then drift.h and arch.h
- * (what differs between kernels and machines), maps.h (memory), then parts.h,
- * path.h and task.h (what to say about strings, files and processes). A family
- * includes the last layer only.
+ * (what differs between kernels and machines), maps.h and call.h (memory, system
+ * calls), then parts.h, path.h, task.h and file.h (what to say about strings,
+ * paths, processes and files), then hook.h (derived events). A family includes
+ * the last layer that it needs.
  */
 #include "syscalls.bpf.c"
 #include "lifecycle.bpf.c"
 #include "cgroup.bpf.c"
+#include "file.bpf.c"
+#include "exec_check.bpf.c"
+#include "memory.bpf.c"
+#include "write.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

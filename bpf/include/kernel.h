@@ -35,6 +35,7 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -46,6 +47,8 @@ enum {
 enum {
 	PF_KTHREAD = 0x00200000,
 	S_IFMT = 0170000,
+	S_IFSOCK = 0140000,
+	S_IFREG = 0100000,
 	SB_RDONLY = 1,
 	MNT_READONLY = 0x40,
 	TMPFS_MAGIC = 0x01021994,
@@ -63,10 +66,14 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 };
+struct file_system_type {
+	const char *name;
+};
 struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	unsigned long s_flags;
+	struct file_system_type *s_type;
 };
 typedef struct {
 	u32 val;
@@ -90,6 +97,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	const char *mnt_devname;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -98,6 +106,39 @@ struct path {
 struct file {
 	struct inode *f_inode;
 	struct path f_path;
+	u32 f_flags;
+	s64 f_pos;
+	void *private_data;
+};
+struct vm_area_struct {
+	unsigned long vm_start, vm_end, vm_flags;
+	struct file *vm_file;
+};
+struct in6_addr {
+	u8 bytes[16];
+};
+struct sock_common {
+	__be32 skc_daddr, skc_rcv_saddr;
+	__be16 skc_dport;
+	u16 skc_num;
+	u16 skc_family;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+};
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_protocol;
+};
+struct socket {
+	short type;
+	struct sock *sk;
+};
+struct unix_address {
+	int len;
+	u8 name[0];
+};
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
 };
 struct fdtable {
 	u32 max_fds;

@@ -16,6 +16,7 @@
 enum {
 	TL_COMM = 16,
 	TL_ARGS = 6,
+	TL_DERIVED_ARGS = 10,
 
 	/* Raw system call numbers that can be named, x32's own included. */
 	TL_CALLS = 1024,
@@ -38,6 +39,7 @@ enum tl_kind {
 	TL_EXIT,
 	TL_TASK, /* a process that existed before, from the iterator */
 	TL_CGROUP,
+	TL_DERIVED,
 };
 
 /* Catalogue ids of what is not a system call. */
@@ -48,6 +50,31 @@ enum tl_event {
 	TL_EVENT_CGROUP_MKDIR = 1003,
 	TL_EVENT_CGROUP_RMDIR = 1004,
 	TL_EVENT_CGROUP_ATTACH = 1005,
+
+	TL_EVENT_COMMIT_CREDS = 1101,
+	TL_EVENT_SWITCH_TASK_NS = 1102,
+	TL_EVENT_MEM_PROT_ALERT = 1106,
+	TL_EVENT_MAGIC_WRITE = 1107,
+	TL_EVENT_SOCKET_DUP = 1120,
+	TL_EVENT_FILE_OPEN = 1200,
+	TL_EVENT_BPRM_CHECK = 1201,
+	TL_EVENT_INODE_UNLINK = 1202,
+	TL_EVENT_INODE_RENAME = 1203,
+	TL_EVENT_INODE_SYMLINK = 1204,
+	TL_EVENT_INODE_LINK = 1205,
+	TL_EVENT_INODE_MKNOD = 1206,
+	TL_EVENT_INODE_MKDIR = 1207,
+	TL_EVENT_INODE_RMDIR = 1208,
+	TL_EVENT_SB_MOUNT = 1211,
+	TL_EVENT_SB_UMOUNT = 1212,
+	TL_EVENT_MOVE_MOUNT = 1213,
+	TL_EVENT_SOCKET_CREATE = 1214,
+	TL_EVENT_SOCKET_LISTEN = 1215,
+	TL_EVENT_SOCKET_CONNECT = 1216,
+	TL_EVENT_SOCKET_ACCEPT = 1217,
+	TL_EVENT_SOCKET_BIND = 1218,
+	TL_EVENT_SOCKET_SETSOCKOPT = 1219,
+	TL_EVENT_KERNEL_READ_FILE = 1224,
 };
 
 /* Flags of a record; the numbers are msg.EventFlag's. */
@@ -55,6 +82,7 @@ enum tl_flag {
 	TL_FLAG_COMPAT = 1,
 	TL_FLAG_X32 = 2,
 	TL_FLAG_TRUNCATED = 4,
+	TL_FLAG_MISMATCH = 8,
 };
 
 /* What the variable parts after a record are. The first six are arguments. */
@@ -68,6 +96,14 @@ enum tl_part_id {
 	TL_PART_INTERP,
 	TL_PART_PATH,
 	TL_PART_COMM,
+	/* Where a relative path in argument 0 or 1 of a derived event begins. */
+	TL_PART_BASE0,
+	TL_PART_BASE1,
+	/* What the descriptor refers to that the record is about: struct tl_file. */
+	TL_PART_FILE,
+	TL_PART_FILE_PATH,
+	TL_PART_LOCAL,
+	TL_PART_REMOTE,
 };
 
 /* One variable part; its data follow, filled up to a multiple of eight. */
@@ -100,6 +136,46 @@ struct tl_syscall {
 	__s64 ret;
 	__u64 args[TL_ARGS];
 	/* Parts follow. */
+};
+
+/* What the kernel did, whatever the system call's arguments say. */
+struct tl_derived {
+	struct tl_head head;
+	__s64 ret;
+	__u64 present; /* bit i: args[i] is known */
+	__u64 args[TL_DERIVED_ARGS];
+	/* Parts follow; those with the number of an argument are its value. */
+};
+
+/* A descriptor. */
+struct tl_file {
+	__u64 inode;
+	__u64 magic; /* of the file system, linux/magic.h */
+	__u32 device;
+	__u32 mode;
+	__u32 flags;
+	__s32 fd;
+	__u32 socket_type;
+	__u32 protocol;
+};
+
+/* Credentials as an argument. */
+struct tl_cred {
+	__u64 cap_inheritable;
+	__u64 cap_permitted;
+	__u64 cap_effective;
+	__u64 cap_bounding;
+	__u64 cap_ambient;
+	__u32 uid;
+	__u32 gid;
+	__u32 suid;
+	__u32 sgid;
+	__u32 euid;
+	__u32 egid;
+	__u32 fsuid;
+	__u32 fsgid;
+	__u32 securebits;
+	__u32 ns_user;
 };
 
 enum tl_exe_flag {
@@ -221,17 +297,45 @@ struct tl_call {
 	__u32 flags;
 	/* Bit i: in a 32-bit call argument i comes in two registers, low half first. */
 	__u32 split;
-	__u32 pad;
+	__u8 exit_hook; /* enum tl_hook: what else to look at when it ends, and when it begins */
+	__u8 enter_hook;
+	__u8 file; /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
+	__u8 pad;
 	__u32 filter; /* 1 + the position of the argument that filter_mask tests, 0 for none */
 	/* Bit v lets value v through; bit 63 stands for all values from 63 on. */
 	__u64 filter_mask;
 };
 
-/* Who wants a raw system call number; indexed by that number. */
+/* For tl_call.file: the descriptor is the result. */
+enum { TL_FILE_RETURNED = TL_ARGS + 1 };
+
+/*
+ * The programs that derive events from system calls: each looks at the calls
+ * of one family. Tail calls, so that a family costs and breaks nothing else.
+ */
+enum tl_hook {
+	TL_HOOK_OPEN,
+	TL_HOOK_WRITE,
+	TL_HOOK_MEMORY,
+	TL_HOOK_MOUNT,
+	TL_HOOK_SOCKET,
+	TL_HOOK_DUP,
+	TL_HOOK_NAME,
+	TL_HOOK_LOAD,
+	TL_HOOK_IDENTITY,
+	TL_HOOK_EXEC,
+	TL_HOOKS,
+};
+
+/*
+ * Who wants a raw system call number; indexed by that number. The first three
+ * are for the call itself, the others, in the same order, for its hook.
+ */
 enum tl_gate {
 	TL_GATE_NATIVE = 1,
 	TL_GATE_COMPAT = 2,
 	TL_GATE_X32 = 4,
+	TL_GATE_HOOK = 8, /* times one of those */
 };
 
 /* Everything that sensor/ebpf changes or reads while the programs run. */

@@ -83,6 +83,19 @@ func newCallTable(s shared) *callTable {
 	return t
 }
 
+// hook opens the gates for what is derived from the named calls.
+func (t *callTable) hook(calls []string, gate []uint8) {
+	for _, name := range calls {
+		e, ok := catalogue.Lookup(name)
+		if !ok {
+			continue
+		}
+		for _, n := range t.numbers[e.ID] {
+			gate[n.raw] |= n.gate * gateHook
+		}
+	}
+}
+
 // describe says what the arguments of a call point to.
 func describe(e *catalogue.Event, filled map[string]bool) callPlan {
 	var c callPlan

@@ -50,6 +50,8 @@ func (d *decoder) decode(record []byte) error {
 		err = d.task(record)
 	case kindCgroup:
 		err = d.cgroup(record)
+	case kindDerived:
+		err = d.derived(record)
 	default:
 		err = fmt.Errorf("record of kind %d", h.kind)
 	}
@@ -125,6 +127,7 @@ func (d *decoder) call(record []byte) error {
 			set(e, i, d.part(a.kind, i))
 		}
 	}
+	e.File = d.file()
 	return nil
 }
 

@@ -26,28 +26,27 @@ func (s *Source) Want(events []msg.EventDemand) map[string]string {
 	}
 	want := make(map[catalogue.ID][]msg.EventDemand)
 	for e := range catalogue.All() {
-		if e.Class == catalogue.Lifecycle && provided(e) {
+		if e.Class == catalogue.Lifecycle && s.missing(e) == "" {
 			want[e.ID] = nil
 		}
 	}
 	for _, d := range events {
 		e, ok := catalogue.Lookup(d.Name)
-		switch {
-		case !ok:
+		if !ok {
 			missing[d.Name] = "no such event in the catalogue"
-		case e.Class == catalogue.Syscall && len(s.calls.numbers[e.ID]) == 0:
-			missing[d.Name] = "this machine has no such system call"
-		case e.Class != catalogue.Syscall && !provided(e):
-			missing[d.Name] = "no kernel program makes it"
-		default:
-			want[e.ID] = append(want[e.ID], d)
+			continue
 		}
+		if reason := s.missing(e); reason != "" {
+			missing[d.Name] = reason
+			continue
+		}
+		want[e.ID] = append(want[e.ID], d)
 	}
 	s.apply(want)
 	if s.running {
 		if err := s.attachCalls(); err != nil {
 			for id := range want {
-				if e := catalogue.ByID(id); e.Class == catalogue.Syscall {
+				if e := catalogue.ByID(id); e.Class != catalogue.Lifecycle {
 					missing[e.Name] = err.Error()
 				}
 			}
@@ -56,13 +55,25 @@ func (s *Source) Want(events []msg.EventDemand) map[string]string {
 	return missing
 }
 
-// provided says whether one of the programs makes this event.
-func provided(e *catalogue.Event) bool {
+// missing says why an event cannot be had here, "" if it can.
+func (s *Source) missing(e *catalogue.Event) string {
+	if e.Class == catalogue.Syscall {
+		if len(s.calls.numbers[e.ID]) == 0 {
+			return "this machine has no such system call"
+		}
+		return ""
+	}
 	switch e.ID {
 	case eventFork, eventExec, eventExit, eventCgroupMkdir, eventCgroupRmdir, eventCgroupAttach:
-		return true
+		return ""
 	}
-	return e.Class == catalogue.Syscall
+	if s.derived.by[e.ID] != nil {
+		return ""
+	}
+	if reason := s.derived.refused[e.ID]; reason != "" {
+		return reason
+	}
+	return "no kernel program makes it"
 }
 
 // apply writes the gates; it needs mu. The set changes number by number: a
@@ -71,6 +82,10 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 	var gate, entry [maxCalls]uint8
 	for id, demands := range want {
 		e := catalogue.ByID(id)
+		if d := s.derived.by[id]; d != nil {
+			s.calls.hook(d.exit, gate[:])
+			s.calls.hook(d.enter, entry[:])
+		}
 		if e.Class != catalogue.Syscall {
 			continue
 		}
@@ -99,24 +114,34 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 	}
 }
 
-// attachCalls hooks up the programs on system calls that are needed now and
-// unhooks the others; it needs mu.
+// attachCalls hooks up the programs on system calls, and on whatever derived
+// events need, that are needed now and unhooks the others; it needs mu.
 func (s *Source) attachCalls() error {
-	exit, enter := false, false
+	needed := make(map[string]bool)
 	for id := range s.enabled {
 		if catalogue.ByID(id).Class == catalogue.Syscall {
-			exit = true
-			enter = enter || s.calls.entry[id]
+			needed[progExit] = true
+			needed[progEnter] = needed[progEnter] || s.calls.entry[id]
 		}
 	}
-	for _, p := range []struct {
-		name   string
-		needed bool
-	}{{progEnter, enter}, {progExit, exit}} {
-		if !p.needed {
-			s.detach(p.name)
-		} else if err := s.attach(p.name); err != nil {
+	for id, d := range s.derived.by {
+		on := s.enabled[id]
+		needed[progExit] = needed[progExit] || on && len(d.exit) > 0
+		needed[progEnter] = needed[progEnter] || on && len(d.enter) > 0
+		for _, p := range d.programs {
+			needed[p] = needed[p] || on
+		}
+	}
+	for name := range needed {
+		if !needed[name] {
+			s.detach(name)
+		} else if err := s.attach(name); err != nil {
 			return err
+		}
+	}
+	for _, name := range []string{progEnter, progExit} {
+		if !needed[name] {
+			s.detach(name)
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ type Source struct {
 	module  *bpf.Module
 	mem     []byte
 	calls   *callTable
+	derived *derived
 
 	events, lifecycle *ring
 
@@ -78,23 +79,11 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 func (s *Source) load() error {
 	said := &libbpfLog{log: s.log}
 	bpf.SetLoggerCbs(bpf.Callbacks{Log: said.print})
-	m, err := open(object)
+	m, skipped, err := s.loadObject(said)
 	if err != nil {
 		return err
 	}
 	s.module = m
-	for name, size := range map[string]int{"events": s.cfg.RingBytes, "lifecycle": s.cfg.LifecycleBytes} {
-		r, err := m.GetMap(name)
-		if err != nil {
-			return err
-		}
-		if err := r.SetMaxEntries(uint32(size)); err != nil {
-			return err
-		}
-	}
-	if err := m.BPFLoadObject(); err != nil {
-		return explain(err, said.reason())
-	}
 	if s.mem, err = mapShared(m); err != nil {
 		return err
 	}
@@ -102,6 +91,11 @@ func (s *Source) load() error {
 	s.shared.m.self = cUint(os.Getpid())
 	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
 	s.calls = newCallTable(s.shared)
+	s.derived = newDerived(func(program string) bool { return !skipped[program] })
+	s.derived.mark(s.shared)
+	if err := fillHooks(m, skipped); err != nil {
+		return err
+	}
 	if s.events, err = mapRing(m, "events", s.cfg.RingBytes); err != nil {
 		return err
 	}
@@ -277,7 +271,7 @@ func (s *Source) start() error {
 	if s.closed {
 		return fmt.Errorf("the source was closed")
 	}
-	for _, name := range lifecyclePrograms() {
+	for _, name := range append(s.derived.always(), lifecyclePrograms()...) {
 		if err := s.attach(name); err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ type (
 	rawTask    = C.struct_tl_task_event
 	rawProcess = C.struct_tl_process
 	rawCgroup  = C.struct_tl_cgroup_event
+	rawDerived = C.struct_tl_derived
+	rawFile    = C.struct_tl_file
+	rawCred    = C.struct_tl_cred
 	rawPart    = C.struct_tl_part
 	rawShared  = C.struct_tl_shared
 	callPlan   = C.struct_tl_call
@@ -39,11 +42,14 @@ const (
 	kindExit    = C.TL_EXIT
 	kindTask    = C.TL_TASK
 	kindCgroup  = C.TL_CGROUP
+	kindDerived = C.TL_DERIVED
 
 	maxCalls   = C.TL_CALLS
 	maxEvents  = C.TL_EVENTS
 	firstEvent = C.TL_FIRST_EVENT
 	maxArgs    = C.TL_ARGS
+
+	maxDerivedArgs = C.TL_DERIVED_ARGS
 
 	eventFork         = C.TL_EVENT_FORK
 	eventExec         = C.TL_EVENT_EXEC
@@ -55,6 +61,7 @@ const (
 	gateNative = C.TL_GATE_NATIVE
 	gateCompat = C.TL_GATE_COMPAT
 	gateX32    = C.TL_GATE_X32
+	gateHook   = C.TL_GATE_HOOK // times one of those
 
 	flagCompat    = C.TL_FLAG_COMPAT
 	flagX32       = C.TL_FLAG_X32
@@ -92,7 +99,30 @@ const (
 	partInterp   = C.TL_PART_INTERP
 	partPath     = C.TL_PART_PATH
 	partComm     = C.TL_PART_COMM
-	partEnd      = partComm + 1
+	partBase0    = C.TL_PART_BASE0
+	partFile     = C.TL_PART_FILE
+	partFilePath = C.TL_PART_FILE_PATH
+	partLocal    = C.TL_PART_LOCAL
+	partRemote   = C.TL_PART_REMOTE
+	partEnd      = partRemote + 1
+
+	partBases = C.TL_PART_FILE - C.TL_PART_BASE0
+)
+
+// hook is a family of programs that derive events from system calls.
+type hook uint8
+
+const (
+	hookOpen     hook = C.TL_HOOK_OPEN
+	hookWrite    hook = C.TL_HOOK_WRITE
+	hookMemory   hook = C.TL_HOOK_MEMORY
+	hookMount    hook = C.TL_HOOK_MOUNT
+	hookSocket   hook = C.TL_HOOK_SOCKET
+	hookDup      hook = C.TL_HOOK_DUP
+	hookName     hook = C.TL_HOOK_NAME
+	hookLoad     hook = C.TL_HOOK_LOAD
+	hookIdentity hook = C.TL_HOOK_IDENTITY
+	hookExec     hook = C.TL_HOOK_EXEC
 )
 
 // parts are the variable parts of one record, by id; nil where there is none.

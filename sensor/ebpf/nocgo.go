@@ -38,6 +38,9 @@ func (*Source) Enabled() []string { return nil }
 // Drops returns nothing.
 func (*Source) Drops() []*msg.Drop { return nil }
 
+// Backends returns nothing.
+func (*Source) Backends() map[string]string { return nil }
+
 // Close does nothing.
 func (*Source) Close() {}
 

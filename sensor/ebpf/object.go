@@ -66,6 +66,13 @@ func (l *libbpfLog) reason() string {
 	return ""
 }
 
+// forget drops what was said before another attempt.
+func (l *libbpfLog) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = nil
+}
+
 // open hands an object to libbpf without loading it. It goes through a memfd,
 // because libbpfgo raises the limit of locked memory, which may be forbidden
 // and which no kernel since 5.11 needs, unless it loads from a file.

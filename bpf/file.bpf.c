@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Files that were opened: the file that the new descriptor stands for, and its
+ * path by the kernel's own names. Between the call and this look another thread
+ * may have put another file in the descriptor's place, which is why the name
+ * that was asked for comes along.
+ */
+#include "include/hook.h"
+#include <bpf/bpf_tracing.h>
+
+enum {
+	FILE_OPEN_PATHNAME = 0,
+	FILE_OPEN_FLAGS,
+	FILE_OPEN_DEV,
+	FILE_OPEN_INODE,
+	FILE_OPEN_CTIME,
+	FILE_OPEN_SYSCALL_PATHNAME,
+	FILE_OPEN_SYSCALL,
+};
+
+/* Catalogue ids. */
+enum {
+	CALL_OPEN = 2,
+	CALL_CREAT = 85,
+	CALL_OPENAT = 257,
+	CALL_OPENAT2 = 437,
+};
+
+enum {
+	O_WRONLY = 01,
+	O_CREAT = 0100,
+	O_EXCL = 0200,
+	O_NOCTTY = 0400,
+	O_TRUNC = 01000,
+	O_PATH = 010000000,
+	/* What the kernel forgets of the flags once the file is open. */
+	O_OPENING = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC,
+};
+
+static __always_inline void file_open_emit(struct scratch *s, struct file *file, u32 asked)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	derived_set(s, FILE_OPEN_FLAGS, BPF_CORE_READ(file, f_flags) | (asked & O_OPENING));
+	derived_set(s, FILE_OPEN_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
+	derived_set(s, FILE_OPEN_INODE, BPF_CORE_READ(inode, i_ino));
+	derived_set(s, FILE_OPEN_CTIME, inode_ctime(inode));
+	part_path(s, FILE_OPEN_PATHNAME, &file->f_path);
+	derived_output(s);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
+{
+	const void *name = 0;
+	struct scratch *s;
+	struct file *file;
+	struct hook h;
+	u64 asked = 0;
+
+	if (ret < 0 || !event_wanted(TL_EVENT_FILE_OPEN))
+		return 0;
+	hook_fill(&h, regs, ret);
+	file = file_of(h.task, ret);
+	/* With O_PATH nothing is opened. */
+	if (!file || BPF_CORE_READ(file, f_flags) & O_PATH)
+		return 0;
+	switch (h.id.event) {
+	case CALL_OPEN:
+		name = (void *)h.args[0];
+		asked = h.args[1];
+		break;
+	case CALL_CREAT:
+		name = (void *)h.args[0];
+		asked = O_WRONLY | O_CREAT | O_TRUNC;
+		break;
+	case CALL_OPENAT:
+		name = (void *)h.args[1];
+		asked = h.args[2];
+		break;
+	case CALL_OPENAT2:
+		name = (void *)h.args[1];
+		bpf_probe_read_user(&asked, sizeof(asked), (void *)h.args[2]);
+		break;
+	}
+	s = hook_begin(&h, TL_EVENT_FILE_OPEN);
+	if (!s)
+		return 0;
+	derived_set(s, FILE_OPEN_SYSCALL, h.id.event);
+	part_string(s, FILE_OPEN_SYSCALL_PATHNAME, name, true);
+	file_open_emit(s, file, asked);
+	return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Memory that is writable and executable, or becomes executable. What the
+ * protection was before is known at entry only; that is noted where the change
+ * is of interest, and told when the call has succeeded.
+ */
+#include "include/hook.h"
+#include <bpf/bpf_tracing.h>
+
+enum {
+	MEM_ALERT = 0,
+	MEM_ADDR,
+	MEM_LEN,
+	MEM_PROT,
+	MEM_PREV_PROT,
+	MEM_PATHNAME,
+	MEM_DEV,
+	MEM_INODE,
+	MEM_CTIME,
+
+	/* The values of the first argument, the gravest last. */
+	ALERT_MMAP_W_X = 1,
+	ALERT_X_ADDED = 2,
+	ALERT_W_ADDED = 3,
+	ALERT_W_REMOVED = 4,
+
+	CALL_MMAP = 9,
+
+	/* The bits of mmap's prot and of an area's flags are the same. */
+	PROT_W = 2,
+	PROT_X = 4,
+	PROT_WX = PROT_W | PROT_X,
+	PROT_ALL = 7,
+
+	/* Areas of one mprotect that are looked at. */
+	MEM_AREAS = 8,
+};
+
+struct area {
+	u64 end;
+	u64 flags;
+	struct file *file;
+};
+
+static long area_look(struct task_struct *task, struct vm_area_struct *vma, struct area *a)
+{
+	a->end = BPF_CORE_READ(vma, vm_end);
+	a->flags = BPF_CORE_READ(vma, vm_flags);
+	a->file = BPF_CORE_READ(vma, vm_file);
+	return 0;
+}
+
+static __always_inline u32 protection_alert(u32 before, u32 after)
+{
+	if ((before & PROT_WX) == PROT_WX && (after & PROT_WX) == PROT_X)
+		return ALERT_W_REMOVED;
+	if ((before & PROT_WX) == PROT_X && (after & PROT_WX) == PROT_WX)
+		return ALERT_W_ADDED;
+	if (!(before & PROT_X) && after & PROT_X)
+		return ALERT_X_ADDED;
+	return 0;
+}
+
+/* mprotect and pkey_mprotect. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(enter_memory, struct pt_regs *regs)
+{
+	struct pending p = {};
+	u64 at, end, key;
+	u32 after, alert;
+	struct hook h;
+
+	if (!event_wanted(TL_EVENT_MEM_PROT_ALERT))
+		return 0;
+	hook_fill(&h, regs, 0);
+	after = h.args[2];
+	if (!(after & PROT_X))
+		return 0;
+	at = h.args[0];
+	end = at + h.args[1];
+	for (int i = 0; i < MEM_AREAS && at < end; i++) {
+		struct area a = {};
+
+		if (bpf_find_vma(h.task, at, area_look, &a, 0))
+			break;
+		alert = protection_alert(a.flags, after);
+		if (alert > p.words[0]) {
+			p.words[0] = alert;
+			p.words[1] = a.flags & PROT_ALL;
+		}
+		at = a.end;
+	}
+	if (!p.words[0])
+		return 0;
+	key = (u64)h.task;
+	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
+{
+	u64 addr, alert = ALERT_MMAP_W_X, before = 0;
+	struct area a = {};
+	struct scratch *s;
+	struct file *file;
+	struct hook h;
+
+	if (!event_wanted(TL_EVENT_MEM_PROT_ALERT))
+		return 0;
+	hook_fill(&h, regs, ret);
+	addr = h.args[0];
+	if (h.id.event == CALL_MMAP) {
+		if ((h.args[2] & PROT_WX) != PROT_WX)
+			return 0;
+		addr = ret;
+	} else {
+		u64 key = (u64)h.task;
+		struct pending *p = bpf_map_lookup_elem(&pendings, &key);
+
+		if (!p)
+			return 0;
+		alert = p->words[0];
+		before = p->words[1];
+		bpf_map_delete_elem(&pendings, &key);
+	}
+	if (ret < 0 && ret >= -4095)
+		return 0;
+	s = hook_begin(&h, TL_EVENT_MEM_PROT_ALERT);
+	if (!s)
+		return 0;
+	derived_set(s, MEM_ALERT, alert);
+	derived_set(s, MEM_ADDR, addr);
+	derived_set(s, MEM_LEN, h.args[1]);
+	derived_set(s, MEM_PROT, h.args[2]);
+	derived_set(s, MEM_PREV_PROT, before);
+	bpf_find_vma(h.task, addr, area_look, &a, 0);
+	file = a.file;
+	if (file) {
+		struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+		derived_set(s, MEM_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
+		derived_set(s, MEM_INODE, BPF_CORE_READ(inode, i_ino));
+		derived_set(s, MEM_CTIME, inode_ctime(inode));
+		part_path(s, MEM_PATHNAME, &file->f_path);
+	}
+	derived_output(s);
+	return 0;
+}

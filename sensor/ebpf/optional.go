@@ -1,0 +1,95 @@
+//go:build cgo && linux
+
+package ebpf
+
+import (
+	"fmt"
+	"regexp"
+	"unsafe"
+
+	bpf "github.com/aquasecurity/libbpfgo"
+)
+
+// refusedProgram finds the program that a line of libbpf's is about.
+var refusedProgram = regexp.MustCompile(`prog '([a-z0-9_]+)': (?:failed to|BPF program load failed)`)
+
+// loadObject loads the programs. One that only derived events need is left out
+// when the kernel does not take it, and the rest tried again.
+func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]bool, err error) {
+	optional := make(map[string]bool)
+	for _, d := range derivations() {
+		for _, p := range d.needs(families()) {
+			optional[p] = true
+		}
+	}
+	skipped = make(map[string]bool)
+	for {
+		if m, err = s.openObject(skipped); err != nil {
+			return nil, nil, err
+		}
+		if err = m.BPFLoadObject(); err == nil {
+			return m, skipped, nil
+		}
+		reason := said.reason()
+		m.Close()
+		found := refusedProgram.FindStringSubmatch(reason)
+		if found == nil || !optional[found[1]] || skipped[found[1]] {
+			return nil, nil, explain(err, reason)
+		}
+		s.log.Info("this kernel does not take one of the programs", "program", found[1], "reason", reason)
+		skipped[found[1]] = true
+		said.forget()
+	}
+}
+
+func (s *Source) openObject(skip map[string]bool) (*bpf.Module, error) {
+	m, err := open(object)
+	if err != nil {
+		return nil, err
+	}
+	for name, size := range map[string]int{"events": s.cfg.RingBytes, "lifecycle": s.cfg.LifecycleBytes} {
+		r, err := m.GetMap(name)
+		if err == nil {
+			err = r.SetMaxEntries(uint32(size))
+		}
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+	}
+	for name := range skip {
+		p, err := m.GetProgram(name)
+		if err == nil {
+			err = p.SetAutoload(false)
+		}
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// fillHooks tells on_sys_exit and on_sys_enter where to pass calls on to.
+func fillHooks(m *bpf.Module, skipped map[string]bool) error {
+	for h, programs := range families() {
+		for name, table := range map[string]string{programs.exit: "exit_hooks", programs.enter: "enter_hooks"} {
+			if name == "" || skipped[name] {
+				continue
+			}
+			p, err := m.GetProgram(name)
+			if err != nil {
+				return err
+			}
+			t, err := m.GetMap(table)
+			if err != nil {
+				return err
+			}
+			key, fd := uint32(h), uint32(p.FileDescriptor())
+			if err := t.Update(unsafe.Pointer(&key), unsafe.Pointer(&fd)); err != nil {
+				return fmt.Errorf("entering %s into %s: %w", name, table, err)
+			}
+		}
+	}
+	return nil
+}
