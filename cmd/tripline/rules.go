@@ -17,7 +17,7 @@ import (
 
 func newRules() *cobra.Command {
 	c := &cobra.Command{Use: "rules", Short: "The rules: what loads, from where, and what is wrong with it"}
-	c.AddCommand(newRulesList(), newRulesLint())
+	c.AddCommand(newRulesList(), newRulesDescribe(), newRulesLint(), newRulesTest())
 	return c
 }
 
