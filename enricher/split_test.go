@@ -88,8 +88,8 @@ func TestRowsSharedByParts(t *testing.T) {
 func TestSplitKeepsArguments(t *testing.T) {
 	var b msg.Builder
 	p := b.Process(&msg.Process{Pid: 1})
-	comm := uint32(b.String("unused"))
-	comm = uint32(b.String("sh"))
+	b.String("unused")
+	comm := uint32(b.String("sh"))
 	exec, _ := catalogue.Lookup("sched_process_exec")
 	args := make([]int64, len(exec.Params))
 	b.List(&msg.StringList{Items: []string{"unused"}})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -189,7 +188,7 @@ type rig struct {
 func start(t testing.TB, cfg matcher.Config, langs []matcher.Language) *rig {
 	t.Helper()
 	r := &rig{src: newSource(4), store: &store{}, dem: make(demands), reg: prometheus.NewRegistry()}
-	m, err := matcher.New(cfg, r.src, r.store, r.dem, langs, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), r.reg)
+	m, err := matcher.New(cfg, r.src, r.store, r.dem, langs, nil, slog.New(slog.DiscardHandler), r.reg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,7 +77,7 @@ func TestDemandReachesTheSource(t *testing.T) {
 		end := make(chan error)
 		go func() { end <- s.Run(ctx) }()
 		synctest.Wait()
-		if err := s.Ready(); err != errNoDemand {
+		if err := s.Ready(); !errors.Is(err, errNoDemand) {
 			t.Errorf("Ready = %v before any demand", err)
 		}
 		b.ch <- []msg.Demand{wants("ptrace")}

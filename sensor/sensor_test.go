@@ -322,7 +322,7 @@ func TestFailingSource(t *testing.T) {
 				if err := <-end; err == nil || err.Error() != c.want {
 					t.Errorf("Run = %v, want %s", err, c.want)
 				}
-				if err := s.Ready(); err != errNotRunning {
+				if err := s.Ready(); !errors.Is(err, errNotRunning) {
 					t.Errorf("Ready = %v", err)
 				}
 			})

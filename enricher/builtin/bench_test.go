@@ -241,9 +241,9 @@ func BenchmarkChurn(b *testing.B) {
 		}
 		pid, start := int32(300+i%32000), uint64(i)*1e7
 		cred := &msg.Credentials{Uid: 1000}
-		child := m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+		m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
 		event(fork, shell, 1, 0, 0, 1, 1, int64(pid), int64(pid), int64(pid), int64(pid), int64(start))
-		child = m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+		child := m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
 			Exe: &msg.Executable{Path: "/bin/sh"}, Args: []string{"sh", "-c", fmt.Sprint(i)}, ExecTime: int64(seq) * 100_000})
 		event(exec, child, pid, make([]int64, 10)...)
 		event(openat, child, pid, -100, m.String("/x"), 0, 0)

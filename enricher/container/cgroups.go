@@ -33,7 +33,6 @@ type cgroups struct {
 	m           map[key]*cgroup
 	// byPath serves processes of which only the path is known.
 	byPath map[string]*cgroup
-	buf    []byte
 }
 
 func newCgroups(max int, proc string) *cgroups {

@@ -15,8 +15,6 @@ import (
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
 
-const openat = 257
-
 // newStep makes a step; configure may be nil.
 func newStep(t testing.TB, configure func(*Config)) *Step {
 	t.Helper()

@@ -116,7 +116,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	if srv.Shutdown(ctx) != nil {
 		// Whoever still reads a page has had its time.
-		srv.Close()
+		_ = srv.Close()
 	}
 	<-failed
 	return nil

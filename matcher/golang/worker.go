@@ -86,7 +86,7 @@ func (w *worker) instance(i int, partition uint32) (*instance, error) {
 		err := inst.sig.Init(inst.handle)
 		inst.broken = nil
 		if err != nil {
-			inst.broken = fmt.Errorf("Init: %w", err)
+			inst.broken = fmt.Errorf("its Init: %w", err)
 		}
 	}
 	return inst, inst.broken

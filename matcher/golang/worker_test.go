@@ -131,7 +131,7 @@ func TestFailures(t *testing.T) {
 		},
 	)
 	for range 2 {
-		if err := w.Match(0, exit(1, 0, 0), nil); err == nil || err.Error() != "Init: no network" {
+		if err := w.Match(0, exit(1, 0, 0), nil); err == nil || err.Error() != "its Init: no network" {
 			t.Errorf("error %v, want that of Init", err)
 		}
 	}

@@ -1,7 +1,6 @@
 package rego
 
 import (
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -11,7 +10,7 @@ import (
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // eventOf makes an event of a type given in full, so that tests do not depend
 // on what the sensor produces today. Values: string for text kinds, []string,

@@ -83,7 +83,7 @@ func TestLoadLimit(t *testing.T) {
 func TestHostileStrings(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxString = 1024
-	src := strings.Replace(v1Head, "tracee.T", "tracee.T", 1) +
+	src := v1Head +
 		"tracee_match := {\"path\": helpers.get_tracee_argument(\"pathname\"), \"comm\": input.processName}"
 	for _, screen := range []bool{false, true} {
 		cfg.Screen = screen

@@ -110,7 +110,7 @@ func answers(t *testing.T, build Builder) {
 				w.WriteHeader(c.status)
 				if c.status != 204 {
 					// A receiver that repeats what it was asked, and is rude.
-					w.Write([]byte("no:\x1b[2J\n" + r.URL.String()))
+					_, _ = w.Write([]byte("no:\x1b[2J\n" + r.URL.String()))
 				}
 			})
 			err := within(t, func() error { return s.Deliver(t.Context(), Plain()) })
@@ -145,7 +145,7 @@ func hang(t *testing.T, build Builder) {
 	handler := func(_ http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		// The body has to be read before the server notices that the client left.
-		io.Copy(io.Discard, r.Body)
+		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	}
 	t.Run("times out", func(t *testing.T) {
@@ -220,7 +220,7 @@ func untrusted(t *testing.T, build Builder) {
 func keepsConnection(t *testing.T, build Builder) {
 	var opened atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Write([]byte("thank you"))
+		_, _ = w.Write([]byte("thank you"))
 	}))
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {

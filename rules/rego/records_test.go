@@ -1,7 +1,6 @@
 package rego_test
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -142,7 +141,7 @@ func TestRecords(t *testing.T) {
 		{"release agent read", open("/sys/fs/cgroup/rdma/release_agent", "O_RDONLY", "sh"), nil},
 	}
 
-	p, problems := engine.New(engine.DefaultConfig(), slog.New(slog.NewTextHandler(io.Discard, nil))).Load(ruleFiles(t))
+	p, problems := engine.New(engine.DefaultConfig(), slog.New(slog.DiscardHandler)).Load(ruleFiles(t))
 	for _, x := range problems {
 		t.Error(x.Error())
 	}

@@ -89,7 +89,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("batch %d: %x, %v, want %x", i, got, err, want)
 		}
 	}
-	if _, err := r.Read(); err != io.EOF {
+	if _, err := r.Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }

@@ -294,7 +294,7 @@ func (p *pipeline) cpu() (sum time.Duration) {
 		f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 		for _, i := range []int{11, 12} {
 			var n int64
-			fmt.Sscan(string(f[i]), &n)
+			n, _ = strconv.ParseInt(string(f[i]), 10, 64)
 			sum += time.Duration(n) * 10 * time.Millisecond
 		}
 	}

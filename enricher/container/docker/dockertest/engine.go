@@ -133,7 +133,7 @@ func (e *Engine) start(storage string) error {
 	for range 600 {
 		select {
 		case err := <-ended:
-			return fmt.Errorf("dockerd ended: %v", err)
+			return fmt.Errorf("dockerd ended: %w", err)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if e.call(http.MethodGet, "/_ping", nil, nil) == nil {
