@@ -59,7 +59,7 @@ func rules() []rule {
 
 		{"notifier", contract, nil, "a stage knows the contract, never another stage or the bus"},
 		{"notifier/builtin", plus("notifier", "notifier/..."), nil, "the list of sinks"},
-		{"notifier/render", contract, nil, "templates know detections"},
+		{"notifier/render", plus("pkg/detect/trace", "pkg/detect/protocol"), nil, "templates know detections, and findings as Tracee's templates do"},
 		{"notifier/sinktest", plus("notifier"), nil, "the conformance kit of sinks"},
 		// Every other folder of notifier is a sink.
 		{"notifier/", plus("notifier", "notifier/render"), nil, "a sink knows its stage and how to render"},

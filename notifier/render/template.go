@@ -23,7 +23,11 @@ const MaxOutput = 4 << 20
 var ErrTooLong = errors.New("the template writes more than the limit of " + strconv.Itoa(MaxOutput) + " bytes")
 
 // Template renders detections. It is safe for concurrent use.
-type Template struct{ t *template.Template }
+type Template struct {
+	t *template.Template
+	// clocked templates use now, which differs from detection to detection.
+	clocked bool
+}
 
 // Parse compiles a template; name is how errors call it. A field that a
 // detection does not have is an error when it is reached.
@@ -32,7 +36,7 @@ func Parse(name, text string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Template{t}, nil
+	return &Template{t, strings.Contains(text, "now")}, nil
 }
 
 // Load returns the template given as text or as the name of a file that holds
@@ -64,7 +68,15 @@ func Load(field, text, file string) (*Template, error) {
 // Execute renders a detection.
 func (t *Template) Execute(d *msg.Detection) ([]byte, error) {
 	var out bounded
-	if err := t.t.Execute(&out, d); err != nil {
+	run := t.t
+	if t.clocked {
+		clone, err := t.t.Clone()
+		if err != nil {
+			return nil, err
+		}
+		run = clone.Funcs(template.FuncMap{"now": func() time.Time { return foundAt(d) }})
+	}
+	if err := run.Execute(&out, newDot(d)); err != nil {
 		if errors.Is(err, ErrTooLong) {
 			return nil, ErrTooLong
 		}
@@ -105,8 +117,8 @@ func functions() template.FuncMap {
 		"toString":     text,
 
 		// Layouts.
-		"classic": func(d *msg.Detection) string { return string(Classic(d)) },
-		"falco":   func(d *msg.Detection) string { return strings.TrimSuffix(string(Falco(d)), "\n") },
+		"classic": func(d dot) string { return string(Classic(d.Detection)) },
+		"falco":   func(d dot) string { return strings.TrimSuffix(string(Falco(d.Detection)), "\n") },
 
 		// Text.
 		"upper":      strings.ToUpper,
@@ -139,11 +151,15 @@ func functions() template.FuncMap {
 		"hasKey": func(m map[string]any, key string) bool { _, ok := m[key]; return ok },
 
 		// Time.
-		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"date":    func(layout string, t time.Time) string { return t.UTC().Format(layout) },
-		"unix":    func(t time.Time) int64 { return t.Unix() },
-		"unixMs":  func(t time.Time) int64 { return t.UnixMilli() },
-		"unixNs":  func(t time.Time) int64 { return t.UnixNano() },
+		// When the detection was found: a template that is run again for the
+		// same detection writes the same. Execute puts the time in.
+		"now":        func() time.Time { return time.Time{} },
+		"dateInZone": dateInZone,
+		"rfc3339":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"date":       func(layout string, t time.Time) string { return t.UTC().Format(layout) },
+		"unix":       func(t time.Time) int64 { return t.Unix() },
+		"unixMs":     func(t time.Time) int64 { return t.UnixMilli() },
+		"unixNs":     func(t time.Time) int64 { return t.UnixNano() },
 	}
 }
 
