@@ -42,3 +42,19 @@ func (b *Bus) untilGone(ctx context.Context, gone func(), cons jetstream.Consume
 		}
 	}
 }
+
+// pause is how long to wait before the next attempt: what the error itself
+// asks for, or a time that doubles with the attempts.
+func (b *Bus) pause(attempts uint64, err error) time.Duration {
+	var asks interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asks) {
+		if d := asks.RetryAfter(); d > 0 {
+			return d
+		}
+	}
+	d := b.cfg.Consumer.RetryMin
+	for i := uint64(1); i < attempts && d < b.cfg.Consumer.RetryMax; i++ {
+		d *= 2
+	}
+	return min(d, b.cfg.Consumer.RetryMax)
+}

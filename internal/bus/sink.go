@@ -115,6 +115,9 @@ func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
 			AckWait:       s.b.cfg.Consumer.AckWait,
 			MaxAckPending: s.b.cfg.Consumer.SinkPending,
 			MaxDeliver:    -1,
+			// A sink that is no longer configured is forgotten when nothing of
+			// its time is left.
+			InactiveThreshold: s.b.cfg.Streams.Detections.MaxAge,
 		})
 		return err
 	}, func(err error) { s.b.log.Warn("cannot read detections yet", "consumer", s.name, "err", err) })
@@ -263,6 +266,24 @@ func (s *sinkReader) keepAlive() {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// Pending counts the detections that the sinks of this process have yet to
+// answer for; those of other processes and of sinks no longer configured, which
+// [Bus.Pending] counts too, may wait for ever.
+func (c *SinkConsumer) Pending(ctx context.Context) (n uint64, err error) {
+	c.mu.Lock()
+	mine := make(map[string]bool, len(c.sinks))
+	for _, s := range c.sinks {
+		mine[s.name] = true
+	}
+	c.mu.Unlock()
+	err = c.b.consumers(ctx, StreamDetections, func(info *jetstream.ConsumerInfo) {
+		if mine[info.Name] {
+			n += info.NumPending + uint64(info.NumAckPending)
+		}
+	})
+	return n, err
 }
 
 // Bury stores a dead letter; it returns when it is stored.

@@ -78,6 +78,12 @@ func TestSinksHaveTheirOwnPositions(t *testing.T) {
 		p, err := b.Pending(context30(t))
 		return err == nil && p.Detections[msg.Token("web/hook")] == 6 && p.Detections["stdout"] == 10
 	})
+	if n, err := c.Pending(context30(t)); err != nil || n != 16 {
+		t.Errorf("%d pending for both sinks, %v; want 16", n, err)
+	}
+	if n, err := b.SinkConsumer().Pending(context30(t)); err != nil || n != 0 {
+		t.Errorf("%d pending for no sinks, %v", n, err)
+	}
 	first.Close()
 	again, _ := receiveFound(t, b.SinkConsumer(), "web/hook", 6)
 	slices.Sort(again) // those that the first one held come after the others
