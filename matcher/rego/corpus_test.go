@@ -48,6 +48,7 @@ func corpusEvents() []string {
 	return []string{
 		"security_file_open", "execve", "sched_process_exec", "ptrace", "security_bprm_check", "init_module", "magic_write",
 		"security_sb_mount", "mem_prot_alert", "process_vm_writev", "security_kernel_read_file", "openat", "security_socket_connect",
+		"security_inode_rename", "security_inode_link", "security_inode_symlink",
 	}
 }
 

@@ -18,8 +18,9 @@ import (
 // scene is an event as a test tells of it.
 type scene struct {
 	event string
-	args  map[string]any // number, name of a flag or value, text, texts or bytes
+	args  map[string]any // number, name of a flag or value, text, texts, bytes or address
 	comm  string
+	exe   string
 	host  bool // not in a container
 }
 
@@ -36,6 +37,9 @@ func (s scene) make(t *testing.T, serial uint64) *matcher.Event {
 	}
 	var b msg.Builder
 	p := &msg.Process{Pid: 4242, NsPid: 17, Comm: s.comm}
+	if s.exe != "" {
+		p.Exe = &msg.Executable{Path: s.exe}
+	}
 	origin := matcher.HostOrigin
 	if !s.host {
 		p.Container = b.Container(&msg.Container{Id: "e87a8eb8d6a7"})
@@ -64,6 +68,8 @@ func word(t *testing.T, b *msg.Builder, p *catalogue.Param, v any) int64 {
 		return b.List(&msg.StringList{Items: x})
 	case []byte:
 		return b.Bytes(x)
+	case *msg.SocketAddress:
+		return b.Address(x)
 	case string:
 		if p.Values == nil {
 			return b.String(x)
@@ -108,7 +114,8 @@ func TestRecords(t *testing.T) {
 		{"debugger looks", scene{event: "ptrace", args: args{"request": "PTRACE_PEEKTEXT", "pid": 3}, comm: "gdb"}, nil},
 		{"debugger writes", scene{event: "ptrace", args: args{"request": "PTRACE_POKETEXT", "pid": 3}, comm: "gdb"}, found{"TRC-3": nil}},
 		{"mem written", open("/proc/23/mem", "O_WRONLY|O_CREAT", "vim"), found{"TRC-3": {"file flags": "O_WRONLY|O_CREAT", "file path": "/proc/23/mem"}}},
-		{"mem read", open("/proc/23/mem", "O_RDONLY", "vim"), nil},
+		{"mem read", open("/proc/23/mem", "O_RDONLY", "vim"), found{"TRC-1023": {"file path": "/proc/23/mem"}}},
+		{"own mem read", open("/proc/17/mem", "O_RDONLY", "vim"), nil},
 		{"another's memory", scene{event: "process_vm_writev", args: args{"pid": 99}, comm: "x"}, found{"TRC-3": nil}},
 		{"one's own memory", scene{event: "process_vm_writev", args: args{"pid": 17}, comm: "x"}, nil},
 		{"unpacked", scene{event: "mem_prot_alert", args: args{"alert": "Protection changed from W+E to E!"}}, found{"TRC-4": nil}},
@@ -138,6 +145,31 @@ func TestRecords(t *testing.T) {
 		{"web program", scene{event: "security_bprm_check", args: args{"pathname": "/usr/bin/convert"}, comm: "nginx"}, nil},
 		{"shell", scene{event: "security_bprm_check", args: args{"pathname": "/bin/sh"}, comm: "sshd"}, nil},
 		{"release agent", open("/sys/fs/cgroup/rdma/release_agent", "O_WRONLY", "sh"), found{"TRC-14": {"file flags": "O_WRONLY", "file path": "/sys/fs/cgroup/rdma/release_agent"}}},
+		{"notify on release", open("/sys/fs/cgroup/rdma/notify_on_release", "O_WRONLY", "sh"), found{"TRC-106": {"file path": "/sys/fs/cgroup/rdma/notify_on_release"}}},
+		{"notify on release, host", onHost(open("/sys/fs/cgroup/rdma/notify_on_release", "O_WRONLY", "sh")), nil},
+		{"randomisation", open("/proc/sys/kernel/randomize_va_space", "O_RDONLY", "sh"), found{"TRC-109": nil}},
+		{"core pattern", open("/proc/sys/kernel/core_pattern", "O_WRONLY", "sh"), found{"TRC-1011": {"file path": "/proc/sys/kernel/core_pattern"}}},
+		{"loader", open("/lib64/ld-linux-x86-64.so.2", "O_RDWR", "sh"), found{"TRC-1012": {"file path": "/lib64/ld-linux-x86-64.so.2"}}},
+		{"loader read", open("/lib64/ld-linux-x86-64.so.2", "O_RDONLY", "sh"), nil},
+		{"hidden program", onHost(scene{event: "magic_write", args: args{"pathname": "/tmp/.x", "bytes": []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00>\x00")}}), found{"TRC-1015": {"file path": "/tmp/.x"}}},
+		{"hidden object", onHost(scene{event: "magic_write", args: args{"pathname": "/tmp/.x", "bytes": []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00>\x00")}}), nil},
+		{"engine", scene{event: "security_socket_connect", args: args{"sockfd": 3, "remote_addr": &msg.SocketAddress{Family: 1, Path: "/var/run/docker.sock"}}}, found{"TRC-1019": {"socket": "/var/run/docker.sock"}}},
+		{"engine, host", onHost(scene{event: "security_socket_connect", args: args{"sockfd": 3, "remote_addr": &msg.SocketAddress{Family: 1, Path: "/var/run/docker.sock"}}}), nil},
+		{"kcore", open("/proc/kcore", "O_RDONLY", "gdb"), found{"TRC-1021": {"file path": "/proc/kcore"}}},
+		{"start-up script", open("/etc/rc.local", "O_WRONLY", "sh"), found{"TRC-1026": {"file path": "/etc/rc.local"}}},
+		{"start-up script enabled", scene{event: "sched_process_exec", args: args{"pathname": "/usr/sbin/update-rc.d"}}, found{"TRC-1026": {"file path": "/usr/sbin/update-rc.d"}}},
+		{"scheduled task", scene{event: "security_inode_rename", args: args{"old_path": "/tmp/x", "new_path": "/etc/cron.d/x"}}, found{"TRC-1027": {"file path": "/etc/cron.d/x"}}},
+		{"scheduled task of a package", scene{event: "security_inode_rename", args: args{"old_path": "/etc/cron.d/x.dpkg-new", "new_path": "/etc/cron.d/x"}, exe: "/usr/bin/dpkg"}, nil},
+		{"sudo", scene{event: "security_inode_symlink", args: args{"linkpath": "/etc/sudoers.d/x", "target": "/tmp/x"}}, found{"TRC-1028": {"file path": "/etc/sudoers.d/x"}}},
+		{"scheduler", open("/sys/kernel/debug/sched/debug", "O_RDONLY", "cat"), found{"TRC-1029": {"file path": "/sys/kernel/debug/sched/debug"}}},
+		{"system request", open("/proc/sysrq-trigger", "O_WRONLY", "sh"), found{"TRC-1031": {"file path": "/proc/sysrq-trigger"}}},
+		{"registers", scene{event: "ptrace", args: args{"request": "PTRACE_SETREGS", "pid": 3}, comm: "x"}, found{"TRL-2": {"request": "PTRACE_SETREGS", "pid": int64(3)}}},
+		{"kernel's program", open("/proc/sys/kernel/modprobe", "O_WRONLY", "sh"), found{"TRL-3": {"file path": "/proc/sys/kernel/modprobe"}}},
+		{"kernel's program, systemd", func() scene {
+			s := onHost(open("/proc/sys/fs/binfmt_misc/register", "O_WRONLY", "systemd-binfmt"))
+			s.exe = "/usr/lib/systemd/systemd-binfmt"
+			return s
+		}(), nil},
 		{"release agent read", open("/sys/fs/cgroup/rdma/release_agent", "O_RDONLY", "sh"), nil},
 	}
 
