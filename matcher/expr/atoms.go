@@ -16,44 +16,57 @@ import (
 
 	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
-	"github.com/tripline/tripline/matcher/expr/falco/loader"
 )
 
 // atoms compiles conditions into programs whose comparisons are functions
-// bound to one source of fields. A comparison that occurs again is the same
-// function.
+// bound to one view of events. A comparison that occurs again is the same
+// function; what several rules ask of one event is remembered.
 type atoms struct {
-	src    fields.Source
+	src    *fields.Event
+	shared *shared
 	config *conf.Config
 	names  map[string]string // from a test's key
-	err    error             // of the last test that could not be bound
+	tests  map[string]func() bool
+	memo   map[use]func() bool
+	err    error // of the last test that could not be bound
 }
 
-func newAtoms(src fields.Source) *atoms {
+func newAtoms(src *fields.Event) *atoms {
 	c := conf.CreateNew()
 	c.MaxNodes = 0 // as many as the largest rule has
 	c.Expect = reflect.Bool
-	return &atoms{src: src, config: c, names: map[string]string{}}
+	return &atoms{src: src, shared: newShared(), config: c, names: map[string]string{}, tests: map[string]func() bool{}, memo: map[use]func() bool{}}
 }
 
-// compile makes the program of a rule.
-func (a *atoms) compile(r *loader.Rule) (*vm.Program, error) {
-	return a.program(conditionOf(r), r.Condition)
+// program is a compiled condition: fast when its tree has a form that does
+// without the machine, else machine code.
+type program struct {
+	fast    func() bool
+	machine *vm.Program
 }
 
-func (a *atoms) program(n check.Node, text string) (*vm.Program, error) {
+func (p *program) empty() bool { return p.fast == nil && p.machine == nil }
+
+// compile makes the program of a condition for an event type, "" for all.
+// text is for messages. With machineOnly it does without the fast form.
+func (a *atoms) compile(n check.Node, eventType, text string, machineOnly bool) (program, error) {
 	tree := &parser.Tree{Node: a.node(n), Source: file.NewSource(text)}
 	if a.err != nil {
-		return nil, a.err
+		return program{}, a.err
 	}
 	if _, err := checker.Check(tree, a.config); err != nil {
-		return nil, fmt.Errorf("checking the program: %w", err)
+		return program{}, fmt.Errorf("checking the program: %w", err)
+	}
+	if !machineOnly {
+		if f := a.closure(tree.Node, n, eventType); f != nil {
+			return program{fast: f}, nil
+		}
 	}
 	p, err := compiler.Compile(tree, a.config)
 	if err != nil {
-		return nil, fmt.Errorf("compiling the program: %w", err)
+		return program{}, fmt.Errorf("compiling the program: %w", err)
 	}
-	return p, nil
+	return program{machine: p}, nil
 }
 
 // node turns a condition into expr's tree.
@@ -97,19 +110,11 @@ func (a *atoms) atom(t *check.Test) string {
 		a.err = err
 		test = func() bool { return false }
 	}
+	a.tests[name] = test
 	a.config.Functions[name] = &builtin.Function{
 		Name:  name,
 		Func:  func(...any) (any, error) { return test(), nil },
 		Types: []reflect.Type{reflect.TypeOf(func() bool { return false })},
 	}
 	return name
-}
-
-// refsOf lists the fields that a rule's condition looks at.
-func refsOf(r *loader.Rule) []*fields.Ref {
-	var out []*fields.Ref
-	if r.Compiled != nil {
-		check.Tests(r.Compiled, func(t *check.Test) { out = append(out, t.Refs()...) })
-	}
-	return out
 }

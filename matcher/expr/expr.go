@@ -10,7 +10,6 @@ import (
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/exprlang"
 	"github.com/tripline/tripline/matcher/expr/falco/ast"
-	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
 	"github.com/tripline/tripline/matcher/expr/falco/loader"
 	"github.com/tripline/tripline/pkg/msg"
@@ -134,8 +133,14 @@ func selectors(r *loader.Rule) []matcher.Selector {
 	}
 	var out []matcher.Selector
 	seen := map[string]bool{}
+	succeeds := always(r.Resolved, succeeded)
 	for _, name := range r.Types.Sorted() {
 		for _, event := range fields.CatalogueNames(name) {
+			// Of the calls that start a program only those that fail are seen as
+			// calls.
+			if succeeds && (event == "execve" || event == "execveat") {
+				continue
+			}
 			if !seen[event] {
 				seen[event] = true
 				out = append(out, matcher.Selector{Event: event, Origin: origin})
@@ -148,27 +153,42 @@ func selectors(r *loader.Rule) []matcher.Selector {
 // originOf finds whether a condition can only hold in a container, or only on
 // the host, from a comparison of container.id that it always makes.
 func originOf(n ast.Node) matcher.Origin {
+	switch {
+	case always(n, func(c *ast.Check) bool { return compares(c, "container.id", "!=", "host") }):
+		return matcher.ContainerOrigin
+	case always(n, func(c *ast.Check) bool { return compares(c, "container.id", "=", "host") }):
+		return matcher.HostOrigin
+	}
+	return matcher.AnyOrigin
+}
+
+// succeeded says whether a comparison only holds for calls that worked.
+func succeeded(c *ast.Check) bool {
+	return compares(c, "evt.rawres", ">=", "0") || compares(c, "evt.rawres", "=", "0") ||
+		compares(c, "evt.failed", "=", "false") || compares(c, "evt.res", "=", "SUCCESS")
+}
+
+// always says whether a condition can only hold when some comparison does.
+func always(n ast.Node, f func(*ast.Check) bool) bool {
 	switch n := n.(type) {
 	case *ast.And:
 		for _, k := range n.Kids {
-			if o := originOf(k); o != matcher.AnyOrigin {
-				return o
+			if always(k, f) {
+				return true
 			}
 		}
 	case *ast.Check:
-		f, ok := n.Left.(*ast.Field)
-		v, has := n.Right.(*ast.Values)
-		if !ok || !has || f.Name != "container.id" || n.Mod != "" || len(v.Items) != 1 || v.Items[0].Text != "host" {
-			return matcher.AnyOrigin
-		}
-		switch n.Op {
-		case "!=":
-			return matcher.ContainerOrigin
-		case "=", "==":
-			return matcher.HostOrigin
-		}
+		return f(n)
 	}
-	return matcher.AnyOrigin
+	return false
+}
+
+// compares says whether a check compares a field with one constant.
+func compares(c *ast.Check, field, op, value string) bool {
+	f, ok := c.Left.(*ast.Field)
+	v, has := c.Right.(*ast.Values)
+	return ok && has && f.Name == field && !f.HasArg && c.Mod == "" && strings.Replace(c.Op, "==", "=", 1) == op &&
+		len(v.Items) == 1 && v.Items[0].Text == value
 }
 
 // Program is compiled rules.
@@ -180,6 +200,3 @@ type Program struct {
 
 // Rules implements [matcher.Program].
 func (p *Program) Rules() []matcher.Rule { return p.rules }
-
-// conditionOf is what a rule evaluates.
-func conditionOf(r *loader.Rule) check.Node { return r.Compiled }

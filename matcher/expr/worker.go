@@ -8,6 +8,7 @@ import (
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/matcher/expr/falco/loader"
 	"github.com/tripline/tripline/matcher/expr/falco/output"
 )
 
@@ -18,19 +19,25 @@ type Worker struct {
 	machine vm.VM
 	rules   []bound
 
+	// types numbers the event types that rules are specialised for, from 1.
+	types  map[string]int
+	number int // of the current event's type, 0 for all others
+
 	serial  uint64
 	started bool
 	visible bool // the event has a place in the language
 	matched bool // a rule before this one matched it
 }
 
-// bound is a rule with its atoms bound to the worker's event.
+// bound is a rule bound to the worker's event.
 type bound struct {
-	name    string
-	program *vm.Program
-	line    *output.Line
-	looked  []looked
-	extra   []extra
+	// programs are by the number of the event's type; those beyond the last,
+	// and those that are not there, are any, which an empty program never is.
+	programs []program
+	any      program
+	line     *output.Line
+	looked   []looked
+	extra    []extra
 }
 
 // looked is a field that the condition looks at.
@@ -45,21 +52,80 @@ type extra struct {
 	line *output.Line
 }
 
+// maxSpecial bounds for how many event types a rule is specialised.
+const maxSpecial = 32
+
 // NewWorker implements [matcher.Program].
-func (p *Program) NewWorker() (matcher.Worker, error) {
-	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent()}
-	atoms := newAtoms(w.event)
-	for _, r := range p.loaded {
-		b := bound{name: r.Name, line: r.Output.Bind(w.event)}
-		if r.Enabled {
-			prog, err := atoms.compile(r)
-			if err != nil {
-				return nil, fmt.Errorf("rule %q: %w", r.Name, err)
-			}
-			b.program = prog
+func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(false) }
+
+// newWorker makes a worker; with machineOnly everything runs on expr's
+// machine.
+func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
+	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}}
+	a := newAtoms(w.event)
+	special := make([][]special, len(p.loaded))
+	for i, r := range p.loaded {
+		special[i] = specialise(r)
+		for _, s := range special[i] {
+			a.shared.count(s.cond, s.eventType)
 		}
-		seen := map[string]bool{}
-		for _, ref := range refsOf(r) {
+	}
+	for i, r := range p.loaded {
+		b, err := w.bind(a, r, special[i], machineOnly)
+		if err != nil {
+			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
+		}
+		w.rules = append(w.rules, b)
+	}
+	return w, nil
+}
+
+// special is a condition for an event type, "" for all that have none of
+// their own.
+type special struct {
+	eventType string
+	cond      check.Node
+}
+
+// specialise makes the conditions of a rule for the event types that it names.
+func specialise(r *loader.Rule) []special {
+	if !r.Enabled {
+		return nil
+	}
+	if r.Types.Except || len(r.Types.Names) > maxSpecial {
+		return []special{{"", r.Compiled}}
+	}
+	out := make([]special, 0, len(r.Types.Names))
+	for _, name := range r.Types.Sorted() {
+		out = append(out, special{name, check.Specialise(r.Compiled, name)})
+	}
+	return out
+}
+
+func (w *Worker) bind(a *atoms, r *loader.Rule, conds []special, machineOnly bool) (bound, error) {
+	b := bound{line: r.Output.Bind(w.event)}
+	for _, s := range conds {
+		p, err := a.compile(s.cond, s.eventType, r.Condition, machineOnly)
+		if err != nil {
+			return b, err
+		}
+		if s.eventType == "" {
+			b.any = p
+			continue
+		}
+		n, ok := w.types[s.eventType]
+		if !ok {
+			n = len(w.types) + 1
+			w.types[s.eventType] = n
+		}
+		for len(b.programs) <= n {
+			b.programs = append(b.programs, program{})
+		}
+		b.programs[n] = p
+	}
+	seen := map[string]bool{}
+	check.Tests(r.Compiled, func(t *check.Test) {
+		for _, ref := range t.Refs() {
 			if seen[ref.Text] || ref.Def.Has(fields.FilterOnly) || ref.Several() {
 				continue
 			}
@@ -67,12 +133,11 @@ func (p *Program) NewWorker() (matcher.Worker, error) {
 			op := check.FieldOperand(ref)
 			b.looked = append(b.looked, looked{ref.Text, output.Any(op, op.Bind(w.event))})
 		}
-		for _, x := range r.Extra {
-			b.extra = append(b.extra, extra{x.Name, x.Format.Bind(w.event)})
-		}
-		w.rules = append(w.rules, b)
+	})
+	for _, x := range r.Extra {
+		b.extra = append(b.extra, extra{x.Name, x.Format.Bind(w.event)})
 	}
-	return w, nil
+	return b, nil
 }
 
 // Match implements [matcher.Worker].
@@ -80,30 +145,52 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 	if !w.started || ev.Serial != w.serial {
 		w.started, w.serial, w.matched = true, ev.Serial, false
 		w.visible = w.event.Set(ev.Record)
+		w.number = w.types[w.event.Type()]
 	}
-	r := &w.rules[i]
-	if !w.visible || r.program == nil || w.first && w.matched {
+	if !w.visible || w.first && w.matched {
 		return nil
 	}
-	out, err := w.machine.Run(r.program, nil)
-	if err != nil {
+	hit, err := w.holds(&w.rules[i])
+	if !hit || err != nil {
 		return err
 	}
-	if hit, _ := out.(bool); !hit {
-		return nil
-	}
 	w.matched = true
-	values := r.line.Values()
-	for _, l := range r.looked {
+	found(w.rules[i].finding())
+	return nil
+}
+
+// holds evaluates the condition of a rule.
+func (w *Worker) holds(b *bound) (bool, error) {
+	p := &b.any
+	if w.number < len(b.programs) && !b.programs[w.number].empty() {
+		p = &b.programs[w.number]
+	}
+	if p.fast != nil {
+		return p.fast(), nil
+	}
+	if p.machine == nil {
+		return false, nil
+	}
+	out, err := w.machine.Run(p.machine, nil)
+	if err != nil {
+		return false, err
+	}
+	hit, _ := out.(bool)
+	return hit, nil
+}
+
+// finding renders the output of a rule that holds.
+func (b *bound) finding() matcher.Finding {
+	values := b.line.Values()
+	for _, l := range b.looked {
 		if _, ok := values[l.name]; !ok {
 			values[l.name] = l.read()
 		}
 	}
-	for _, x := range r.extra {
+	for _, x := range b.extra {
 		values[x.name] = x.line.String()
 	}
-	found(matcher.Finding{Output: r.line.String(), Values: values})
-	return nil
+	return matcher.Finding{Output: b.line.String(), Values: values}
 }
 
 // Forget implements [matcher.Worker]: rules keep nothing between events.

@@ -186,7 +186,7 @@ func (t *translator) comparison(n *xast.BinaryNode) (ast.Node, error) {
 func (t *translator) constantPattern(n xast.Node) error {
 	s, ok := n.(*xast.StringNode)
 	if !ok {
-		return t.errorf(n.Location().From, "the pattern of 'matches' must be a constant")
+		return t.errorf(root(n), "the pattern of 'matches' must be a constant")
 	}
 	if _, err := regexp.Compile(s.Value); err != nil {
 		return t.errorf(n.Location().From, "%v", err)
@@ -211,7 +211,7 @@ func (t *translator) items(n xast.Node) (ast.Right, error) {
 		for _, k := range n.Nodes {
 			s, ok := literal(k)
 			if !ok {
-				return nil, t.errorf(k.Location().From, "the values after 'in' must be constants")
+				return nil, t.errorf(root(k), "the values after 'in' must be constants")
 			}
 			v.Items = append(v.Items, ast.Value{At: t.at(k), Text: s})
 		}
@@ -433,5 +433,17 @@ func (t *translator) texts(args []xast.Node) (*ast.Values, error) {
 
 // describe names a kind of node for a message.
 func describe(n xast.Node) string {
+	switch n.(type) {
+	case *xast.VariableDeclaratorNode:
+		return "let"
+	case *xast.PredicateNode, *xast.PointerNode:
+		return "a predicate"
+	case *xast.SliceNode:
+		return "a slice"
+	case *xast.MapNode, *xast.PairNode:
+		return "a map"
+	case *xast.ChainNode:
+		return "?."
+	}
 	return strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", n), "*ast."), "Node"))
 }

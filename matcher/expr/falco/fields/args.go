@@ -92,10 +92,17 @@ type argTable struct {
 	info *EventInfo
 	typ  *catalogue.Event
 	pos  map[string]int // position in the record; -1 for what is made up
+
+	flags     int // position of the flags, -1 for none
+	opens     bool
+	returnsFD bool
 }
 
 func newArgTable(info *EventInfo, typ *catalogue.Event) *argTable {
-	t := &argTable{info: info, typ: typ, pos: map[string]int{}}
+	t := &argTable{
+		info: info, typ: typ, pos: map[string]int{}, flags: typ.Param("flags"),
+		opens: Opens(info.Name), returnsFD: returnsFD(info.Name),
+	}
 	for _, p := range info.Params {
 		t.pos[p.Name] = -1
 		for _, n := range append([]string{p.Name}, aliases(p.Name)...) {
@@ -170,7 +177,7 @@ func (e *Event) argText(p Param) (string, bool) {
 	}
 	v, ok := e.rec.ArgAt(i)
 	if !ok {
-		if p.Name == "flags" && opens(e.info.Name) {
+		if p.Name == "flags" && Opens(e.info.Name) {
 			return openFlagNames(e.openFlags()), true
 		}
 		return noName, true

@@ -18,12 +18,10 @@ const (
 // Event is a [Source] of the fields of msg.Records, one after another: the
 // view of one worker. It is not safe for concurrent use.
 type Event struct {
-	rec     msg.Record
-	proc    *msg.Process
-	info    *EventInfo
-	argv    *argTable
-	partial bool
-
+	rec               msg.Record
+	proc              *msg.Process
+	info              *EventInfo
+	argv              *argTable
 	first, last, prev int64
 	count             int64
 
@@ -31,21 +29,58 @@ type Event struct {
 	cmdlines map[*msg.Process]string
 	byID     []*EventInfo
 	args     []*argTable
+	bound    map[string]*Getter
+	stamp    uint64 // counts events
 	ends     endpoints
-	endsSet  bool
+	endsAt   uint64 // the stamp when ends was found
+	kind     string // of the descriptor
+	kindOK   bool
+	kindAt   uint64
 }
 
 // NewEvent returns a view without an event.
 func NewEvent() *Event {
-	return &Event{cmdlines: map[*msg.Process]string{}}
+	return &Event{cmdlines: map[*msg.Process]string{}, bound: map[string]*Getter{}}
 }
 
-// Bind implements [Source].
+// Bind implements [Source]. The getter of a field is made once.
 func (e *Event) Bind(r *Ref) *Getter {
 	if r.Def.bind == nil {
 		return nil
 	}
-	return r.Def.bind(e, r)
+	if g, ok := e.bound[r.Text]; ok {
+		return g
+	}
+	g := r.Def.bind(e, r)
+	if g.Str != nil && costly(r.Def.Name) {
+		g.Str = e.remember(g.Str)
+	}
+	e.bound[r.Text] = g
+	return g
+}
+
+// costly says whether a text takes so long to make that it is kept for the
+// rest of the event.
+func costly(name string) bool {
+	return strings.HasPrefix(name, "fd.") || strings.HasPrefix(name, "fs.") || strings.HasPrefix(name, "thread.cap") ||
+		name == "evt.arg" || name == "evt.args" || name == "evt.abspath" || name == "proc.args" || name == "proc.exeline" ||
+		name == "proc.env" || name == "proc.cwd" || name == "container.image.repository" || name == "container.mounts"
+}
+
+// remember calls f once an event.
+func (e *Event) remember(f func() (string, bool)) func() (string, bool) {
+	var (
+		at uint64
+		s  string
+		ok bool
+	)
+	return func() (string, bool) {
+		if at != e.stamp {
+			s, ok = f()
+			at = e.stamp
+		}
+		return s, ok
+	}
 }
 
 // Set makes rec the current event. It returns false for events that have no
@@ -57,7 +92,7 @@ func (e *Event) Set(rec msg.Record) bool {
 		clear(e.cmdlines)
 	}
 	e.rec, e.proc = rec, rec.Process()
-	e.endsSet = false
+	e.stamp++
 	e.prev, e.last = e.last, rec.Event.Time
 	if e.first == 0 {
 		e.first = rec.Event.Time
@@ -70,7 +105,7 @@ func (e *Event) Set(rec msg.Record) bool {
 // lookup finds what is known of the event's type, once per type.
 func (e *Event) lookup(rec msg.Record) (*EventInfo, *argTable) {
 	if rec.Type == nil {
-		return &EventInfo{Name: rec.Name(), Kind: "tracepoint", Category: "other", Generic: true}, &argTable{}
+		return &EventInfo{Name: rec.Name(), Kind: "tracepoint", Category: "other", Generic: true}, &argTable{flags: -1}
 	}
 	id := int(rec.Type.ID)
 	for id >= len(e.byID) {
@@ -87,6 +122,12 @@ func (e *Event) lookup(rec msg.Record) (*EventInfo, *argTable) {
 	}
 	return e.byID[id], e.args[id]
 }
+
+// Stamp tells events apart: it changes with every call of Set.
+func (e *Event) Stamp() uint64 { return e.stamp }
+
+// Type is the name of the event's type.
+func (e *Event) Type() string { return e.info.Name }
 
 func (e *Event) number() (int64, bool) { return int64(max(e.rec.Event.Seq, 1)), true }
 func (e *Event) time() (int64, bool)   { return e.rec.Event.Time, true }

@@ -35,8 +35,8 @@ const (
 	sockRaw    = 3
 )
 
-// opens says whether the event opens a file by its path.
-func opens(name string) bool {
+// Opens says whether an event type opens a file by its path.
+func Opens(name string) bool {
 	switch name {
 	case "open", "openat", "openat2", "creat", "open_by_handle_at":
 		return true
@@ -52,13 +52,13 @@ func returnsFD(name string) bool {
 		"inotify_init", "inotify_init1", "bpf", "fsopen", "io_uring_setup":
 		return true
 	}
-	return opens(name)
+	return Opens(name)
 }
 
 // fdNum is the descriptor that the event is about; -1 after a failed open.
 func (e *Event) fdNum() (int64, bool) {
 	switch {
-	case returnsFD(e.info.Name):
+	case e.argv.returnsFD:
 		return max(e.rec.Event.Ret, -1), true
 	case e.rec.File() != nil:
 		return int64(e.rec.File().Fd), true
@@ -93,7 +93,16 @@ func modeType(mode uint32) string {
 	return ""
 }
 
+// fdType is found once an event.
 func (e *Event) fdType() (string, bool) {
+	if e.kindAt != e.stamp {
+		e.kind, e.kindOK = e.findType()
+		e.kindAt = e.stamp
+	}
+	return e.kind, e.kindOK
+}
+
+func (e *Event) findType() (string, bool) {
 	f := e.rec.File()
 	if a := firstAddr(f); a != nil {
 		switch a.Family {
@@ -117,7 +126,7 @@ func (e *Event) fdType() (string, bool) {
 		}
 		return "", false
 	}
-	if opens(e.info.Name) {
+	if Opens(e.info.Name) {
 		if e.openFlags()&openDirectory != 0 {
 			return "directory", true
 		}
@@ -224,7 +233,7 @@ func (e *Event) fdName() (string, bool) {
 			return p, true
 		}
 	}
-	if opens(e.info.Name) {
+	if Opens(e.info.Name) {
 		return e.pathParam("name", "path")
 	}
 	return "", false
@@ -232,7 +241,7 @@ func (e *Event) fdName() (string, bool) {
 
 // fdNameRaw is the path as it was given, repeated slashes collapsed.
 func (e *Event) fdNameRaw() (string, bool) {
-	if raw, ok := e.rawPath("name", "path", "filename"); ok && (opens(e.info.Name) || !e.hasFD()) {
+	if raw, ok := e.rawPath("name", "path", "filename"); ok && (Opens(e.info.Name) || !e.hasFD()) {
 		for strings.Contains(raw, "//") {
 			raw = strings.ReplaceAll(raw, "//", "/")
 		}
@@ -371,7 +380,7 @@ func pathAt(raw bool, names ...string) func(*Event) (string, bool) {
 		if raw {
 			return e.rawPath(names...)
 		}
-		if opens(e.info.Name) {
+		if Opens(e.info.Name) {
 			return e.fdName()
 		}
 		return e.pathParam(names...)
@@ -401,10 +410,8 @@ func (e *Event) openFlags() int64 {
 	if e.info.Name == "creat" {
 		return openWriteOnly | openCreate
 	}
-	if i, ok := e.argv.pos["flags"]; ok {
-		if v, ok := e.rec.ArgAt(i); ok {
-			return v.Word
-		}
+	if v, ok := e.rec.ArgAt(e.argv.flags); ok {
+		return v.Word
 	}
 	if f := e.rec.File(); f != nil {
 		return int64(f.Flags)
@@ -413,17 +420,20 @@ func (e *Event) openFlags() int64 {
 }
 
 func (e *Event) isOpenRead() bool {
-	return opens(e.info.Name) && e.openFlags()&openAccess != openWriteOnly
+	return e.argv.opens && e.openFlags()&openAccess != openWriteOnly
 }
 
 func (e *Event) isOpenWrite() bool {
+	if !e.argv.opens {
+		return false
+	}
 	access := e.openFlags() & openAccess
-	return opens(e.info.Name) && (access == openWriteOnly || access == openReadWrite)
+	return access == openWriteOnly || access == openReadWrite
 }
 
 // isOpenExec is true for a file created with a bit that lets it be executed.
 func (e *Event) isOpenExec() bool {
-	if !opens(e.info.Name) || e.openFlags()&(openCreate|openTemporary&^openDirectory) == 0 {
+	if !e.argv.opens || e.openFlags()&(openCreate|openTemporary&^openDirectory) == 0 {
 		return false
 	}
 	if i, ok := e.argv.pos["mode"]; ok {

@@ -121,7 +121,7 @@ func TestRecord(t *testing.T) {
 			"proc.pid = 7", "proc.ppid = 6", "proc.vpid = 9", "proc.pvpid = 1", "proc.sid = 1", "proc.sname = bash", "proc.pgid.name = cat",
 			"proc.pname = bash", "proc.pcmdline = bash", "proc.aname[2] = containerd-shim", "not proc.aname[3] exists", "proc.aname = containerd-shim",
 			"proc.aname[0] = cat", "not proc.aname = cat", "proc.apid in (5)", "proc.aargs = -x", "proc.acmdline = bash",
-			"proc.env[HOME] = /root", `proc.env[NO] = ""`, "proc.env contains PATH=", "proc.aenv[A] = 1",
+			"proc.env[HOME] = /root", `proc.env[NO] = ""`, "proc.env contains 'PATH='", "proc.aenv[A] = 1",
 			"proc.cwd = /tmp/", "proc.tty = 34819", "proc.duration = 5000000000", "proc.pid.ts = 1700000060000000000",
 			"proc.is_exe_upper_layer = true", "proc.is_exe_from_memfd = false", "proc.is_vpgid_leader = true", "proc.is_sid_leader = false",
 			"proc.exe_ino = 42", "not proc.exe_ino.ctime exists", "proc.loginshellid = 6", "proc.stdin.type = pipe",

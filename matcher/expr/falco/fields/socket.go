@@ -60,10 +60,10 @@ func serving(name string) bool {
 
 // both finds the ends of the connection, once an event.
 func (e *Event) both() *endpoints {
-	if e.endsSet {
+	if e.endsAt == e.stamp {
 		return &e.ends
 	}
-	e.endsSet = true
+	e.endsAt = e.stamp
 	p := endpoints{}
 	if f := e.rec.File(); f != nil {
 		p.local, p.remote = addrPort(f.Local), addrPort(f.Remote)

@@ -1,0 +1,230 @@
+package expr
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/matcher/expr/falco/check"
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/pkg/msg"
+	"github.com/tripline/tripline/pkg/msg/catalogue"
+)
+
+// texts are what random events are made of: what the conditions compare with,
+// and near misses.
+func texts() []string {
+	return []string{
+		"", "sh", "SH", "bash", "cat", "nginx", "sshd", "x", "xsh", "/etc/passwd", "/etc", "/tmp/a", "/home/u/x/y", "/etc/a.conf", "a.conf",
+		"sh -c x", "root", "PTRACE", "runc", "/etc/shadow", "/etc/cron.d/x", "curl", "modprobe",
+	}
+}
+
+func addresses() []*msg.SocketAddress {
+	return []*msg.SocketAddress{
+		nil, {Family: msg.AFInet, Ip: []byte{10, 0, 0, 1}, Port: 80}, {Family: msg.AFInet, Ip: []byte{10, 9, 0, 2}, Port: 40000},
+		{Family: msg.AFInet, Ip: []byte{169, 254, 169, 254}, Port: 80}, {Family: msg.AFInet, Ip: []byte{8, 8, 8, 8}, Port: 22},
+		{Family: msg.AFInet6, Ip: []byte{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Port: 443}, {Family: msg.AFUnix, Path: "/run/x"},
+	}
+}
+
+// randomRecord makes an event of one of the types that rules name, with
+// anything absent that can be.
+func randomRecord(r *rand.Rand) msg.Record {
+	types := []string{"openat", "openat2", "open", "sched_process_exec", "execve", "connect", "accept4", "sendto", "ptrace", "finit_module", "sched_process_fork", "unlinkat", "close"}
+	typ, _ := catalogue.Lookup(types[r.IntN(len(types))])
+	all := texts()
+	text := func() string { return all[r.IntN(len(all))] }
+	var b msg.Builder
+	b.String("")
+	container := uint32(0)
+	if r.IntN(2) == 0 {
+		c := &msg.Container{Id: "0123456789abcdef", Name: text(), Image: &msg.Image{Repository: text()}, Privileged: r.IntN(2) == 0}
+		if r.IntN(3) > 0 {
+			c.Completeness = msg.Completeness_COMPLETENESS_COMPLETE
+		}
+		container = b.Container(c)
+	}
+	var ancestors []uint32
+	for i := range 1 + r.IntN(5) {
+		p := &msg.Process{Pid: int32(i), NsPid: int32(r.IntN(3)), Comm: text(), Container: container, Ancestors: ancestors, Tty: uint32(r.IntN(2)) << 27}
+		if r.IntN(3) > 0 {
+			p.Args = []string{text(), text(), text()}
+			p.Exe = &msg.Executable{Path: text(), UpperLayer: r.IntN(2) == 0, Memfd: r.IntN(4) == 0}
+			p.Cred = &msg.Credentials{Uid: uint32(r.IntN(2) * 1000)}
+			p.User = text()
+		}
+		ancestors = append([]uint32{b.Process(p)}, ancestors...)
+	}
+	e := &msg.Event{Seq: uint64(r.IntN(3)), Time: 5, Type: uint32(typ.ID), Ret: int64(r.IntN(5) - 2), Process: ancestors[0], Args: make([]int64, len(typ.Params))}
+	for i, p := range typ.Params {
+		if r.IntN(4) == 0 {
+			e.Absent |= 1 << i
+			continue
+		}
+		switch p.Kind {
+		case catalogue.String, catalogue.Path:
+			e.Args[i] = b.String(text())
+		case catalogue.Bytes:
+			e.Args[i] = b.Bytes([]byte(text()))
+		case catalogue.Strings:
+			e.Args[i] = b.List(&msg.StringList{Items: []string{text()}})
+		case catalogue.SockAddr:
+			if a := addresses()[r.IntN(7)]; a != nil {
+				e.Args[i] = b.Address(a)
+			} else {
+				e.Absent |= 1 << i
+			}
+		case catalogue.Cred:
+			e.Absent |= 1 << i
+		default:
+			e.Args[i] = int64(r.IntN(70) - 2)
+		}
+	}
+	if r.IntN(2) == 0 {
+		e.File = b.File(&msg.File{
+			Fd: int32(r.IntN(4)), Path: text(), Mode: []uint32{0, 0o100644, 0o040755, 0o010600, 0o140000}[r.IntN(5)],
+			Local: addresses()[r.IntN(7)], Remote: addresses()[r.IntN(7)], Protocol: uint32(r.IntN(20)),
+		})
+	}
+	b.Event(e)
+	return b.Take().Record(0)
+}
+
+// loadAll loads the rules that come with Tripline and those of testdata.
+func loadAll(t testing.TB, cfg Config) *Program {
+	t.Helper()
+	paths, err := filepath.Glob("../../rules/expr/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lang := New(cfg, slog.New(slog.DiscardHandler))
+	var files []matcher.File
+	for _, p := range append(paths, "testdata/operators.yaml") {
+		if !lang.Owns(p) {
+			continue
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, matcher.File{Path: p, Content: b})
+	}
+	prog, problems := lang.Load(files)
+	for _, p := range problems {
+		t.Error(p.Error())
+	}
+	return prog.(*Program)
+}
+
+// compareWays holds a random event against all rules in three ways: walking
+// the tree, on expr's machine, and as closures.
+func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *fields.Event, rec msg.Record, serial uint64, hits map[string]int) {
+	t.Helper()
+	visible := view.Set(rec)
+	ev := &matcher.Event{Record: rec, Serial: serial}
+	for i, r := range prog.loaded {
+		want := visible && r.Types.Has(view.Type()) && check.Walk(r.Compiled, view)
+		if visible && !want && check.Walk(r.Compiled, view) {
+			t.Fatalf("rule %q holds for %s, which its event types %v leave out", r.Name, view.Type(), r.Types)
+		}
+		for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {
+			got := false
+			if err := w.Match(i, ev, func(f matcher.Finding) {
+				got = true
+				if f.Output == "" {
+					t.Errorf("rule %q has no output", r.Name)
+				}
+			}); err != nil {
+				t.Fatalf("rule %q: %v", r.Name, err)
+			}
+			if got != want {
+				t.Fatalf("rule %q on %s: the tree says %t, %s %t\n%+v", r.Name, view.Type(), want, name, got, rec.JSON())
+			}
+		}
+		if want {
+			hits[r.Name]++
+		}
+	}
+}
+
+func ways(t testing.TB) (prog *Program, machine, fast *Worker) {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.RuleMatching = All
+	prog = loadAll(t, cfg)
+	machine, err := prog.newWorker(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fast, err = prog.newWorker(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prog, machine, fast
+}
+
+// TestWaysAgree: the three ways of evaluating agree on random events.
+func TestWaysAgree(t *testing.T) {
+	prog, machine, fast := ways(t)
+	for _, b := range fast.rules {
+		for _, p := range b.programs {
+			if p.machine != nil {
+				t.Error("a condition has no fast form")
+			}
+		}
+	}
+	hits := map[string]int{}
+	r := rand.New(rand.NewPCG(1, 2))
+	view := fields.NewEvent()
+	for i := range 20000 {
+		compareWays(t, prog, machine, fast, view, randomRecord(r), uint64(i)+1, hits)
+	}
+	for _, rule := range prog.loaded {
+		if hits[rule.Name] == 0 {
+			t.Logf("no random event matches %q", rule.Name)
+		}
+	}
+	if len(hits) < len(prog.loaded)/2 {
+		t.Errorf("only %d of %d rules ever matched: the events are too far from the rules", len(hits), len(prog.loaded))
+	}
+}
+
+// FuzzWays is TestWaysAgree with events from the fuzzer's seeds.
+func FuzzWays(f *testing.F) {
+	prog, machine, fast := ways(f)
+	view := fields.NewEvent()
+	serial := uint64(0)
+	f.Add(uint64(1), uint64(2))
+	f.Fuzz(func(t *testing.T, a, b uint64) {
+		serial++
+		compareWays(t, prog, machine, fast, view, randomRecord(rand.New(rand.NewPCG(a, b))), serial, map[string]int{})
+	})
+}
+
+func BenchmarkMatch(b *testing.B) {
+	prog, machine, fast := ways(b)
+	r := rand.New(rand.NewPCG(3, 4))
+	events := make([]*matcher.Event, 256)
+	for i := range events {
+		events[i] = &matcher.Event{Record: randomRecord(r)}
+	}
+	for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			ignore := func(matcher.Finding) {}
+			for i := range b.N {
+				ev := events[i%len(events)]
+				ev.Serial = uint64(i) + 1
+				for k := range prog.loaded {
+					if err := w.Match(k, ev, ignore); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
