@@ -18,10 +18,16 @@ enum {
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter_exec, struct pt_regs *regs)
 {
-	u64 key = (u64)bpf_get_current_task_btf();
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 key = (u64)task;
 	struct pending p = {};
+	struct call_id id;
 
+	call_resolve(regs, task, 0, &id);
+	p.words[0] = id.event;
 	bpf_get_current_comm(p.comm, sizeof(p.comm));
+	if (event_wanted(TL_EVENT_COMMIT_CREDS))
+		cred_fill(&p.cred, task->cred);
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
 	return 0;
 }
@@ -36,31 +42,22 @@ int BPF_PROG(exit_exec, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* Attached ahead of on_exec, so that it still counts as the old program's doing. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec_check, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+static __always_inline void bprm_check_emit(struct task_struct *task, struct linux_binprm *bprm,
+					    const struct pending *p)
 {
+	struct scratch *s = derived_begin(task, TL_EVENT_BPRM_CHECK, 0, 0);
 	struct file *file = BPF_CORE_READ(bprm, file);
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	u64 key = (u64)task, start, end;
-	struct mm_struct *mm;
-	struct pending *p;
-	struct scratch *s;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	u64 start, end;
 
-	if (!event_wanted(TL_EVENT_BPRM_CHECK) || is_self(task))
-		return 0;
-	s = derived_begin(bpf_get_current_task_btf(), TL_EVENT_BPRM_CHECK, 0, 0);
 	if (!s)
-		return 0;
-	p = bpf_map_lookup_elem(&pendings, &key);
-	if (p) {
+		return;
+	if (p)
 		__builtin_memcpy(((struct tl_head *)s->data)->comm, p->comm, TL_COMM);
-		bpf_map_delete_elem(&pendings, &key);
-	}
 	derived_set(s, BPRM_CHECK_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
 	derived_set(s, BPRM_CHECK_INODE, BPF_CORE_READ(inode, i_ino));
 	part_path(s, BPRM_CHECK_PATHNAME, &file->f_path);
-	mm = BPF_CORE_READ(task, mm);
 	start = BPF_CORE_READ(mm, arg_start);
 	end = BPF_CORE_READ(mm, arg_end);
 	if (start && end > start)
@@ -70,5 +67,28 @@ int BPF_PROG(on_exec_check, struct task_struct *task, pid_t old_pid, struct linu
 	if (start && end > start)
 		part_memory(s, BPRM_CHECK_ENVP, (void *)start, end - start, TL_LIST_MAX);
 	derived_output(s);
+}
+
+/* Attached ahead of on_exec, so that it still counts as the old program's doing. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct linux_binprm *bprm)
+{
+	bool check = event_wanted(TL_EVENT_BPRM_CHECK), creds = event_wanted(TL_EVENT_COMMIT_CREDS);
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 key = (u64)task;
+	struct pending *p;
+
+	if ((!check && !creds) || is_self(task))
+		return 0;
+	p = bpf_map_lookup_elem(&pendings, &key);
+	if (check)
+		bprm_check_emit(task, bprm, p);
+	if (creds && p) {
+		struct call_id id = {p->words[0], 0};
+
+		creds_emit(task, id, 0, &p->cred);
+	}
+	if (p)
+		bpf_map_delete_elem(&pendings, &key);
 	return 0;
 }

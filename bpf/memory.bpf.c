@@ -25,6 +25,7 @@ enum {
 	ALERT_W_REMOVED = 4,
 
 	CALL_MMAP = 9,
+	CALL_MMAP2 = 659,
 
 	/* The bits of mmap's prot and of an area's flags are the same. */
 	PROT_W = 2,
@@ -110,7 +111,7 @@ int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
 		return 0;
 	hook_fill(&h, regs, ret);
 	addr = h.args[0];
-	if (h.id.event == CALL_MMAP) {
+	if (h.id.event == CALL_MMAP || h.id.event == CALL_MMAP2) {
 		if ((h.args[2] & PROT_WX) != PROT_WX)
 			return 0;
 		addr = ret;

@@ -107,4 +107,88 @@ static __always_inline void derived_output(struct scratch *s)
 		count_drop(event);
 }
 
+enum { AT_FDCWD = -100 };
+
+/*
+ * Argument i, 0 or 1, is a path that the caller gave: relative to the directory
+ * dirfd, which comes along, if it does not begin at the root.
+ */
+static __always_inline void part_place(struct scratch *s, u16 i, struct task_struct *task,
+				       s32 dirfd, const void *name)
+{
+	struct fs_struct *fs = task->fs;
+	struct path *base = &fs->pwd;
+	char first = 0;
+
+	if (!part_string(s, i, name, true))
+		return;
+	bpf_probe_read_user(&first, sizeof(first), name);
+	if (first == '/')
+		return;
+	if (dirfd != AT_FDCWD) {
+		struct file *file = file_of(task, dirfd);
+
+		if (!file)
+			return;
+		base = &file->f_path;
+	}
+	part_path(s, TL_PART_BASE0 + i, base);
+}
+
+static __always_inline void cred_fill(struct tl_cred *c, const struct cred *cred)
+{
+	c->uid = cred->uid.val;
+	c->gid = cred->gid.val;
+	c->suid = cred->suid.val;
+	c->sgid = cred->sgid.val;
+	c->euid = cred->euid.val;
+	c->egid = cred->egid.val;
+	c->fsuid = cred->fsuid.val;
+	c->fsgid = cred->fsgid.val;
+	c->securebits = cred->securebits;
+	c->ns_user = cred->user_ns->ns.inum;
+	c->cap_inheritable = capabilities(&cred->cap_inheritable);
+	c->cap_permitted = capabilities(&cred->cap_permitted);
+	c->cap_effective = capabilities(&cred->cap_effective);
+	c->cap_bounding = capabilities(&cred->cap_bset);
+	c->cap_ambient = capabilities(&cred->cap_ambient);
+}
+
+static __always_inline bool part_cred(struct scratch *s, u16 id, const struct tl_cred *cred)
+{
+	struct tl_part *part = part_next(s);
+
+	if (!part)
+		return false;
+	__builtin_memcpy(part + 1, cred, sizeof(*cred));
+	part_end(s, part, id, sizeof(*cred), 0);
+	return true;
+}
+
+enum { COMMIT_CREDS_OLD = 0, COMMIT_CREDS_NEW, COMMIT_CREDS_SYSCALL };
+
+/* Tells of credentials that are not what they were. */
+static __always_inline void creds_emit(struct task_struct *task, struct call_id id, s64 ret,
+				       const struct tl_cred *before)
+{
+	const u64 *old = (const u64 *)before;
+	struct tl_cred after = {};
+	u64 changed = 0;
+	struct scratch *s;
+
+	cred_fill(&after, task->cred);
+#pragma unroll
+	for (int i = 0; i < sizeof(after) / sizeof(u64); i++)
+		changed |= ((const u64 *)&after)[i] ^ old[i];
+	if (!changed)
+		return;
+	s = derived_begin(task, TL_EVENT_COMMIT_CREDS, id.flags, ret);
+	if (!s)
+		return;
+	derived_set(s, COMMIT_CREDS_SYSCALL, id.event);
+	part_cred(s, COMMIT_CREDS_OLD, before);
+	part_cred(s, COMMIT_CREDS_NEW, &after);
+	derived_output(s);
+}
+
 #endif

@@ -132,9 +132,13 @@ struct socket {
 	short type;
 	struct sock *sk;
 };
+struct sockaddr_un {
+	u16 sun_family;
+	char sun_path[108];
+};
 struct unix_address {
 	int len;
-	u8 name[0];
+	struct sockaddr_un name[0];
 };
 struct unix_sock {
 	struct unix_address *addr;
@@ -190,6 +194,7 @@ struct nsproxy {
 	struct ipc_namespace *ipc_ns;
 	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
+	struct pid_namespace *pid_ns_for_children;
 	struct time_namespace *time_ns;
 	struct cgroup_namespace *cgroup_ns;
 };

@@ -85,11 +85,7 @@ func newCallTable(s shared) *callTable {
 
 // hook opens the gates for what is derived from the named calls.
 func (t *callTable) hook(calls []string, gate []uint8) {
-	for _, name := range calls {
-		e, ok := catalogue.Lookup(name)
-		if !ok {
-			continue
-		}
+	for _, e := range lookupAll(calls) {
 		for _, n := range t.numbers[e.ID] {
 			gate[n.raw] |= n.gate * gateHook
 		}

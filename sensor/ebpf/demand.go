@@ -82,7 +82,7 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 	var gate, entry [maxCalls]uint8
 	for id, demands := range want {
 		e := catalogue.ByID(id)
-		if d := s.derived.by[id]; d != nil {
+		for _, d := range s.derived.by[id] {
 			s.calls.hook(d.exit, gate[:])
 			s.calls.hook(d.enter, entry[:])
 		}
@@ -124,12 +124,14 @@ func (s *Source) attachCalls() error {
 			needed[progEnter] = needed[progEnter] || s.calls.entry[id]
 		}
 	}
-	for id, d := range s.derived.by {
+	for id, all := range s.derived.by {
 		on := s.enabled[id]
-		needed[progExit] = needed[progExit] || on && len(d.exit) > 0
-		needed[progEnter] = needed[progEnter] || on && len(d.enter) > 0
-		for _, p := range d.programs {
-			needed[p] = needed[p] || on
+		for _, d := range all {
+			needed[progExit] = needed[progExit] || on && len(d.exit) > 0
+			needed[progEnter] = needed[progEnter] || on && len(d.enter) > 0
+			for _, p := range d.programs {
+				needed[p] = needed[p] || on
+			}
 		}
 	}
 	for name := range needed {

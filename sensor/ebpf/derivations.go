@@ -2,16 +2,22 @@
 
 package ebpf
 
-import "github.com/tripline/tripline/pkg/msg/catalogue"
+import (
+	"slices"
+
+	"github.com/tripline/tripline/pkg/msg/catalogue"
+)
 
 // derivation says what it takes to make a derived event: the system calls that
-// the programs of a family look at, and programs on other tracepoints.
+// the programs of a family look at, and programs on other tracepoints. An event
+// that several families make has several.
 type derivation struct {
 	event string
 	hook  hook
 	// exit and enter name the calls whose end and beginning are looked at.
 	exit, enter []string
-	// programs are attached while the event is wanted.
+	// programs are attached while the event is wanted. It can be had without
+	// them, if with less to tell.
 	programs []string
 	// always are programs that are attached from the start, since their place
 	// in the order of programs matters; they look at the event's gate.
@@ -24,27 +30,64 @@ type hookPrograms struct{ exit, enter string }
 
 func families() map[hook]hookPrograms {
 	return map[hook]hookPrograms{
-		hookOpen:   {exit: "exit_open"},
-		hookWrite:  {exit: "exit_write"},
-		hookMemory: {exit: "exit_memory", enter: "enter_memory"},
-		hookExec:   {exit: "exit_exec", enter: "enter_exec"},
+		hookOpen:     {exit: "exit_open"},
+		hookWrite:    {exit: "exit_write"},
+		hookMemory:   {exit: "exit_memory", enter: "enter_memory"},
+		hookMount:    {exit: "exit_mount"},
+		hookSocket:   {exit: "exit_socket"},
+		hookDup:      {exit: "exit_dup"},
+		hookName:     {exit: "exit_name", enter: "enter_name"},
+		hookLoad:     {exit: "exit_load"},
+		hookIdentity: {exit: "exit_identity", enter: "enter_identity"},
+		hookExec:     {exit: "exit_exec", enter: "enter_exec"},
 	}
 }
 
 func derivations() []derivation {
 	protect := []string{"mprotect", "pkey_mprotect"}
 	execute := []string{"execve", "execveat"}
+	execCheck := []string{"on_exec_check"}
+	unlink := []string{"unlink", "unlinkat"}
+	link := []string{"link", "linkat"}
+	ctime := []string{"on_ctime", "on_ctime_skip"}
+	spaces := []string{"unshare", "setns"}
+	creds := []string{
+		"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups",
+		"setuid16", "setgid16", "setreuid16", "setregid16", "setresuid16", "setresgid16", "setfsuid16", "setfsgid16",
+		"setgroups16", "capset", "prctl", "unshare", "setns",
+	}
 	return []derivation{
 		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}},
-		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: []string{"on_exec_check"}},
-		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap"}, protect...), enter: protect},
+		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck},
+		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect},
 		{event: "magic_write", hook: hookWrite, exit: []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}},
+		{event: "security_sb_mount", hook: hookMount, exit: []string{"mount", "move_mount"}},
+		{event: "security_sb_umount", hook: hookMount, exit: []string{"umount2", "umount"}},
+		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}},
+		{event: "security_kernel_read_file", hook: hookLoad, exit: []string{"finit_module", "kexec_file_load"}},
+		{event: "security_socket_create", hook: hookSocket, exit: []string{"socket", "socketcall"}},
+		{event: "security_socket_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}},
+		{event: "security_socket_bind", hook: hookSocket, exit: []string{"bind", "socketcall"}},
+		{event: "security_socket_listen", hook: hookSocket, exit: []string{"listen", "socketcall"}},
+		{event: "security_socket_accept", hook: hookSocket, exit: []string{"accept", "accept4", "socketcall"}},
+		{event: "security_socket_setsockopt", hook: hookSocket, exit: []string{"setsockopt", "socketcall"}},
+		{event: "socket_dup", hook: hookDup, exit: []string{"dup", "dup2", "dup3", "fcntl", "fcntl64"}},
+		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime},
+		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}},
+		{event: "security_inode_link", hook: hookName, exit: link, enter: link, programs: ctime},
+		{event: "security_inode_symlink", hook: hookName, exit: []string{"symlink", "symlinkat"}},
+		{event: "security_inode_mknod", hook: hookName, exit: []string{"mknod", "mknodat"}},
+		{event: "security_inode_mkdir", hook: hookName, exit: []string{"mkdir", "mkdirat"}},
+		{event: "security_inode_rmdir", hook: hookName, exit: []string{"rmdir", "unlinkat"}},
+		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds},
+		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck},
+		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
 	}
 }
 
 // needs lists the programs without which the event cannot be had.
 func (d *derivation) needs(f map[hook]hookPrograms) []string {
-	out := append(append([]string(nil), d.programs...), d.always...)
+	out := append([]string(nil), d.always...)
 	if len(d.exit) > 0 {
 		out = append(out, f[d.hook].exit)
 	}
@@ -56,14 +99,14 @@ func (d *derivation) needs(f map[hook]hookPrograms) []string {
 
 // derived is the derivations that this kernel can serve, by event.
 type derived struct {
-	by map[catalogue.ID]*derivation
+	by map[catalogue.ID][]derivation
 	// refused has the reason for the others.
 	refused map[catalogue.ID]string
 }
 
 // newDerived sorts the derivations out by the programs that could be loaded.
 func newDerived(loaded func(program string) bool) *derived {
-	d := &derived{by: make(map[catalogue.ID]*derivation), refused: make(map[catalogue.ID]string)}
+	d := &derived{by: make(map[catalogue.ID][]derivation), refused: make(map[catalogue.ID]string)}
 	f := families()
 	for _, v := range derivations() {
 		e, ok := catalogue.Lookup(v.event)
@@ -75,9 +118,11 @@ func newDerived(loaded func(program string) bool) *derived {
 				d.refused[e.ID] = "this kernel does not take the program " + p
 			}
 		}
-		if d.refused[e.ID] == "" {
-			d.by[e.ID] = &v
-		}
+		v.programs = slices.DeleteFunc(v.programs, func(p string) bool { return !loaded(p) })
+		d.by[e.ID] = append(d.by[e.ID], v)
+	}
+	for id := range d.refused {
+		delete(d.by, id)
 	}
 	return d
 }
@@ -85,26 +130,38 @@ func newDerived(loaded func(program string) bool) *derived {
 // always lists the programs to attach at the start.
 func (d *derived) always() []string {
 	var out []string
-	for _, v := range d.by {
-		out = append(out, v.always...)
+	for _, all := range d.by {
+		for _, v := range all {
+			out = append(out, v.always...)
+		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // mark writes into the call table which family looks at which call.
 func (d *derived) mark(s shared) {
-	for _, v := range d.by {
-		for _, name := range v.exit {
-			if e, ok := catalogue.Lookup(name); ok {
+	for _, all := range d.by {
+		for _, v := range all {
+			for _, e := range lookupAll(v.exit) {
 				s.m.calls[e.ID].exit_hook = cByte(v.hook)
 			}
-		}
-		for _, name := range v.enter {
-			if e, ok := catalogue.Lookup(name); ok {
+			for _, e := range lookupAll(v.enter) {
 				s.m.calls[e.ID].enter_hook = cByte(v.hook)
 			}
 		}
 	}
+}
+
+// lookupAll looks events up, leaving out those that the catalogue does not have.
+func lookupAll(names []string) []*catalogue.Event {
+	var out []*catalogue.Event
+	for _, name := range names {
+		if e, ok := catalogue.Lookup(name); ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // Backends says how each event that is not a system call is served here:

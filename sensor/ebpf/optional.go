@@ -18,7 +18,7 @@ var refusedProgram = regexp.MustCompile(`prog '([a-z0-9_]+)': (?:failed to|BPF p
 func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]bool, err error) {
 	optional := make(map[string]bool)
 	for _, d := range derivations() {
-		for _, p := range d.needs(families()) {
+		for _, p := range append(d.needs(families()), d.programs...) {
 			optional[p] = true
 		}
 	}
