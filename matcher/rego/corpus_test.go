@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tripline/tripline/matcher"
@@ -66,6 +67,9 @@ func mustType(tb testing.TB, name string) *catalogue.Event {
 func randomEvent(tb testing.TB, r *rand.Rand) *matcher.Event {
 	events := corpusEvents()
 	typ := mustType(tb, events[r.IntN(len(events))])
+	if r.IntN(4) == 0 {
+		typ = mustType(tb, "security_file_open") // most rules are about files
+	}
 	values := make([]any, len(typ.Params))
 	for i, p := range typ.Params {
 		if r.IntN(12) == 0 {
@@ -89,9 +93,14 @@ func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] 
 func randomValue(r *rand.Rand, p *catalogue.Param) any {
 	switch p.Kind {
 	case catalogue.String, catalogue.Path:
+		if r.IntN(8) == 0 {
+			return "/tmp/.hidden"
+		}
 		return pick(r, "/etc/ld.so.preload", "/proc/self/mem", "/proc/12/mem", "/proc/x/mem", "/sys/fs/cgroup/x/release_agent", "/etc/kubernetes/pki/ca.key",
 			"/run/secrets/kubernetes.io/serviceaccount/token", "memfd:x", "memfd:runc_cloned", "/dev/shm/a", "/run/shm/b", "/bin/bash", "/bin/ls",
-			"/dev/sda1", "", "a\xffb", "\u00e4\u4e16", "/tmp/\"quoted\"\n{}")
+			"/dev/sda1", "", "a\xffb", "\u00e4\u4e16", "/tmp/\"quoted\"\n{}", "/proc/sys/kernel/randomize_va_space", "/proc/sys/kernel/core_pattern",
+			"/sys/fs/cgroup/x/notify_on_release", "/lib64/ld-linux-x86-64.so.2", "/proc/kcore", "/proc/sched_debug", "/etc/cron.d/x",
+			"/proc/sys/kernel/modprobe", "/etc/init.d/x", "/etc/sudoers", "/proc/sysrq-trigger")
 	case catalogue.Strings:
 		n := r.IntN(3)
 		out := make([]string, n)
@@ -100,11 +109,12 @@ func randomValue(r *rand.Rand, p *catalogue.Param) any {
 		}
 		return out
 	case catalogue.Bytes:
-		return []byte(pick(r, "\x7fELF\x02\x01\x01\x00", "#!/bin/sh", "", "\x7felf"))
+		return []byte(pick(r, "\x7fELF\x02\x01\x01\x00", "\x7fELF\x02\x01\x01"+strings.Repeat("\x00", 9)+"\x01\x00>\x00",
+			"\x7fELF\x02\x01\x01"+strings.Repeat("\x00", 9)+"\x03\x00>\x00", "#!/bin/sh", "", "\x7felf"))
 	case catalogue.SockAddr:
 		switch r.IntN(4) {
 		case 0:
-			return &msg.SocketAddress{Family: msg.AFUnix, Path: "/run/x.sock"}
+			return &msg.SocketAddress{Family: msg.AFUnix, Path: pick(r, "/run/x.sock", "/run/docker.sock")}
 		case 1:
 			return &msg.SocketAddress{Family: msg.AFInet, Ip: []byte{10, 96, 0, 1}, Port: 443}
 		case 2:
@@ -116,6 +126,9 @@ func randomValue(r *rand.Rand, p *catalogue.Param) any {
 	case catalogue.Uint:
 		return int(r.Uint64())
 	default:
+		if r.IntN(8) == 0 {
+			return 13 // PTRACE_SETREGS
+		}
 		return r.IntN(6)
 	}
 }
