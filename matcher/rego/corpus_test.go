@@ -67,8 +67,8 @@ func mustType(tb testing.TB, name string) *catalogue.Event {
 func randomEvent(tb testing.TB, r *rand.Rand) *matcher.Event {
 	events := corpusEvents()
 	typ := mustType(tb, events[r.IntN(len(events))])
-	if r.IntN(4) == 0 {
-		typ = mustType(tb, "security_file_open") // most rules are about files
+	if r.IntN(3) == 0 { // what most rules are about
+		typ = mustType(tb, pick(r, "security_file_open", "security_file_open", "security_bprm_check"))
 	}
 	values := make([]any, len(typ.Params))
 	for i, p := range typ.Params {

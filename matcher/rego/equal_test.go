@@ -143,7 +143,7 @@ func TestSameAsOPA(t *testing.T) {
 			}
 			r := rand.New(rand.NewPCG(1, 2))
 			hits := map[string]int{}
-			const n = 2000
+			const n = 3000
 			for range n {
 				ev := randomEvent(t, r)
 				in := jsonInput(t, ev)
