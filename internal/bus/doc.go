@@ -21,10 +21,13 @@
 //     at a time and in the old order, before anything new. A lost connection
 //     loses the end of what was under way and nothing from the middle, because
 //     nothing is buffered while it is away; so what was stored is always a
-//     prefix, and message ids make a second sending harmless. Only a server
-//     that refuses one message and takes the next on the same connection (a
-//     change of leader in a cluster) can make a later message come first, by
-//     at most the window; a window of 1 rules that out too.
+//     prefix, and message ids make a second sending harmless. Two cases are left
+//     in which a later message can come first, by at most the window, and a
+//     window of 1 rules them out: a server that refuses one message and takes
+//     the next on the same connection (a change of leader in a cluster), and a
+//     goroutine that stands still between looking at the connection and
+//     sending, for as long as the client takes to find another server (200 ms
+//     and more with one server; less in a cluster).
 //   - [RawConsumer]. A consumer of JetStream hands out later messages first
 //     when some in the middle were not answered. So every start, every
 //     reconnection, every gap and every negative answer opens a new consumer
