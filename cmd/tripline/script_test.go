@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -102,12 +103,7 @@ func hook(ts *testscript.TestScript, _ bool, args []string) {
 
 // posted checks how often something was posted: posted N
 func posted(ts *testscript.TestScript, _ bool, args []string) {
-	n := 0
-	for _, c := range ts.ReadFile("hooked") {
-		if c == '\n' {
-			n++
-		}
-	}
+	n := strings.Count(ts.ReadFile("hooked"), "POST ")
 	if len(args) != 1 || strconv.Itoa(n) != args[0] {
 		ts.Fatalf("posted %d times, want %v", n, args)
 	}

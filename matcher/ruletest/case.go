@@ -1,10 +1,8 @@
 package ruletest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -131,13 +129,7 @@ func Parse(f matcher.File) (cases []Case, problems []matcher.Problem) {
 }
 
 func parseCase(n *yaml.Node) (c Case, err error) {
-	text, err := yaml.Marshal(n)
-	if err != nil {
-		return c, err
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	if err := n.Load(&c, yaml.WithKnownFields()); err != nil {
 		return c, err
 	}
 	switch {

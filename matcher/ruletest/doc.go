@@ -6,19 +6,19 @@
 // cases. A case describes what happens and lists what the rules in the folder
 // of the file must find in it, and they must find nothing else:
 //
-//	- name: an interactive shell in a container
-//	  event:
-//	    name: execve
-//	    process: {comm: sh, args: [sh, -i], tty: 34816}
-//	    parents: [{comm: containerd-shim}]
-//	    container: {id: 0123456789ab, name: web, image: "shop/web:1.2"}
-//	  expect:
-//	    - rule: Terminal shell in container
-//	      output: [name=web, "image=shop/web:1.2"]
-//	- name: the program itself, twice
-//	  events:
-//	    - {name: execve, process: {comm: web}}
-//	    - {name: execve, process: {comm: web}, at: 2s}
+//   - name: an interactive shell in a container
+//     event:
+//     name: execve
+//     process: {comm: sh, args: [sh, -i], tty: 34816}
+//     parents: [{comm: containerd-shim}]
+//     container: {id: 0123456789ab, name: web, image: "shop/web:1.2"}
+//     expect:
+//   - rule: Terminal shell in container
+//     output: [name=web, "image=shop/web:1.2"]
+//   - name: the program itself, twice
+//     events:
+//   - {name: execve, process: {comm: web}}
+//   - {name: execve, process: {comm: web}, at: 2s}
 //
 // A rule is named by its id or its name. output lists texts that its line must
 // hold, data the members that its data must have, event (from 0) which of

@@ -169,23 +169,24 @@ func (c *Case) run(e *matcher.Evaluator, rules map[string]matcher.Rule, partitio
 	})
 	var wrong []string
 	for _, x := range c.Expect {
-		at, near := -1, ""
+		at, near, why := -1, -1, ""
 		for i, d := range found {
 			if d == nil || d.Rule.ID != x.Rule && d.Rule.Name != x.Rule {
 				continue
 			}
-			why := x.differs(d)
-			if why == "" {
+			differs := x.differs(d)
+			if differs == "" {
 				at = i
 				break
 			}
-			near = why
+			near, why = i, differs
 		}
 		switch {
 		case at >= 0:
 			found[at] = nil
-		case near != "":
-			wrong = append(wrong, fmt.Sprintf("rule %q: %s", x.Rule, near))
+		case near >= 0:
+			found[near] = nil
+			wrong = append(wrong, fmt.Sprintf("rule %q: %s", x.Rule, why))
 		default:
 			wrong = append(wrong, fmt.Sprintf("rule %q found nothing", x.Rule))
 		}
