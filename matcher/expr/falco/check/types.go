@@ -138,22 +138,45 @@ func leafTypes(n *ast.Check) (t Types, known bool, err error) {
 // noTransformedType refuses transformers around the event type where types
 // are inferred from.
 func noTransformedType(n *ast.Check) error {
-	c, ok := n.Left.(*ast.Call)
 	switch n.Op {
 	case "=", "==", "!=", "in", "exists":
 	default:
 		return nil
 	}
-	if !ok || n.Mod != "" {
-		return nil
+	if c, ok := n.Left.(*ast.Call); ok && n.Mod == "" {
+		_, err := transformed(c, false)
+		return err
 	}
-	var bad error
-	ast.FieldsOf(c, func(f *ast.Field) {
-		if f.Name == "evt.type" || f.Name == "syscall.type" {
-			bad = ast.Errorf(f.At, "%s cannot be transformed where event types are compared", f.Name)
+	return nil
+}
+
+// transformed says whether the last thing in an operand is the event type. An
+// argument that is makes an error; of a list only its last item counts.
+func transformed(o ast.Operand, last bool) (bool, error) {
+	switch o := o.(type) {
+	case *ast.Field:
+		return !o.HasArg && (o.Name == "evt.type" || o.Name == "syscall.type"), nil
+	case *ast.Literal:
+		return false, nil
+	case *ast.Tuple:
+		for _, i := range o.Items {
+			var err error
+			if last, err = transformed(i, last); err != nil {
+				return false, err
+			}
 		}
-	})
-	return bad
+	case *ast.Call:
+		for _, a := range o.Args {
+			var err error
+			if last, err = transformed(a, last); err != nil {
+				return false, err
+			}
+			if last {
+				return false, ast.Errorf(a.Where(), "the event type cannot be transformed where event types are compared")
+			}
+		}
+	}
+	return last, nil
 }
 
 // countFact decides comparisons of evt.num, which is 1 or more.
@@ -199,11 +222,29 @@ func unsigned(s string) (uint64, bool) {
 // ManyTypes is the number of event codes from which on a rule is slow.
 const ManyTypes = 100
 
-// Many says whether the set is so large that the rule deserves a warning. An
-// event type counts twice, as it does where the limit comes from.
+// Many says whether the set is so large that the rule deserves a warning.
 func (t Types) Many() bool {
-	if t.Except {
-		return len(fields.EventNames())-len(t.Names) > ManyTypes/2
+	codes, generic := 0, 0
+	count := func(name string) {
+		e := fields.EventByName(name)
+		switch {
+		case e == nil:
+		case e.Generic:
+			generic = e.Codes
+		default:
+			codes += e.Codes
+		}
 	}
-	return 2*len(t.Names) > ManyTypes
+	if !t.Except {
+		for name := range t.Names {
+			count(name)
+		}
+		return codes+generic > ManyTypes
+	}
+	for _, name := range fields.EventNames() {
+		if t.Has(name) {
+			count(name)
+		}
+	}
+	return codes+generic > ManyTypes
 }

@@ -76,7 +76,14 @@ type loaded struct {
 
 func load(files []loader.File, opt loader.Options) loaded {
 	opt.Append = append(opt.Append, loader.Append{})
-	res := loader.Load(files, opt)
+	l := loader.New(opt)
+	var unused []loader.Problem
+	for _, f := range files {
+		l.Add(f)
+		unused = append(unused, l.Unused()...) // Falco warns after each file
+	}
+	res := l.Finish()
+	res.Problems = append(res.Problems, unused...)
 	out := loaded{Result: "ok", ErrorCodes: []string{}, WarningCodes: []string{}, Compiled: map[string]string{}, res: res}
 	seen := map[string]bool{}
 	for _, p := range res.Problems {

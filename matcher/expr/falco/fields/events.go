@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 
@@ -15,7 +16,10 @@ type EventInfo struct {
 	// Category is what evt.category says: file, net, process, io_read, …
 	Category string
 	Params   []Param
-	// Generic events have no parameters and share one code with each other.
+	// Codes is how many codes of Falco's the name stands for: by the number of
+	// codes it measures how broad a rule is.
+	Codes int
+	// Generic events have no parameters and share their codes with each other.
 	Generic bool
 }
 
@@ -42,7 +46,11 @@ var known = sync.OnceValue(func() *tables {
 	}
 	for _, line := range strings.Split(strings.TrimSpace(eventTable), "\n") {
 		w := strings.Fields(line)
-		e := &EventInfo{Name: w[0], Kind: w[1], Category: w[2]}
+		name, codes, counted := strings.Cut(w[0], "/")
+		e := &EventInfo{Name: name, Kind: w[1], Category: w[2], Codes: 2}
+		if counted {
+			e.Codes, _ = strconv.Atoi(codes)
+		}
 		for _, p := range w[3:] {
 			name, typ, own := strings.Cut(p, ":")
 			q := Param{name, t.params[name]}
@@ -63,7 +71,7 @@ var known = sync.OnceValue(func() *tables {
 		}
 		name := FalcoName(e.Name)
 		if _, ok := t.events[name]; !ok {
-			t.add(&EventInfo{Name: name, Kind: kind, Category: "other", Generic: true})
+			t.add(&EventInfo{Name: name, Kind: kind, Category: "other", Codes: 2, Generic: true})
 		}
 	}
 	return t

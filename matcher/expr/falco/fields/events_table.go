@@ -31,24 +31,24 @@ port local_port remote_port
 `
 
 // eventTable lists the events that Falco gives parameters, one a line: name,
-// where it comes from, category, and the parameters of its exit in order, with
-// a type where that is not the one of paramTypes. Every other system call is
-// known by its name alone.
+// with the number of its codes where that is not two, where it comes from,
+// category, and the parameters of its exit in order, with a type where that is
+// not the one of paramTypes. Every other system call is known by its name alone.
 const eventTable = `
 syscall syscall other ID nativeID
 open syscall file fd name flags mode dev ino
 close syscall io_other res fd
 read syscall io_read res data fd size
 write syscall io_write res data fd size
-brk syscall memory res:uint64 vm_size vm_rss vm_swap addr:uint64
-execve syscall process res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty:uint32 vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid:uid trusted_exepath pgid gid:gid filename
-clone syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
+brk/4 syscall memory res:uint64 vm_size vm_rss vm_swap addr:uint64
+execve/16 syscall process res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty:uint32 vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid:uid trusted_exepath pgid gid:gid filename
+clone/8 syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 procexit tracepoint process status ret sig core reaper_tid
 socket syscall net fd domain type proto flags
 bind syscall net res addr fd
 connect syscall net res tuple fd addr
 listen syscall net res fd backlog
-accept syscall net fd tuple queuepct queuelen queuemax
+accept/8 syscall net fd tuple queuepct queuelen queuemax
 send syscall io_write res data fd size tuple
 sendto syscall io_write res data fd size tuple
 recv syscall io_read res data fd size tuple
@@ -75,27 +75,27 @@ lstat64 syscall file res path
 fstat64 syscall file res
 epoll_wait syscall wait res maxevents
 poll syscall wait res fds timeout
-select syscall wait res
+select/4 syscall wait res
 lseek syscall file res fd offset whence
 llseek syscall file res fd offset whence
-ioctl syscall io_other res fd request argument
+ioctl/4 syscall io_other res fd request argument
 getcwd syscall file res path:string
 chdir syscall file res path:string
 fchdir syscall file res fd
-mkdir syscall file res path mode
-rmdir syscall file res path
-openat syscall file fd dirfd name flags mode dev ino
-link syscall file res oldpath newpath
-linkat syscall file res olddir oldpath newdir newpath flags
-unlink syscall file res path
-unlinkat syscall file res dirfd name flags
+mkdir/4 syscall file res path mode
+rmdir/4 syscall file res path
+openat/4 syscall file fd dirfd name flags mode dev ino
+link/4 syscall file res oldpath newpath
+linkat/4 syscall file res olddir oldpath newdir newpath flags
+unlink/4 syscall file res path
+unlinkat/4 syscall file res dirfd name flags
 pread syscall io_read res data fd size pos
 pwrite syscall io_write res data fd size pos
 readv syscall io_read res size data fd
 writev syscall io_write res data fd size
 preadv syscall io_read res size data fd pos
 pwritev syscall io_write res data fd size pos
-dup syscall io_other res:fd oldfd
+dup/4 syscall io_other res:fd oldfd
 signalfd syscall signal res:fd fd mask flags:uint8
 kill syscall signal res pid sig
 tkill syscall signal res tid sig
@@ -118,14 +118,14 @@ rename syscall file res oldpath newpath
 renameat syscall file res olddirfd oldpath newdirfd newpath
 symlink syscall file res target linkpath
 symlinkat syscall file res target linkdirfd linkpath
-fork syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
-vfork syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
+fork/6 syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
+vfork/6 syscall process res:pid exe args tid pid ptid cwd fdlimit:int64 pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups flags uid gid vtid vpid pidns_init_start_ts
 sendfile syscall io_write res offset out_fd in_fd size:uint64
 quotactl syscall user res special quotafilepath dqb_bhardlimit dqb_bsoftlimit dqb_curspace dqb_ihardlimit dqb_isoftlimit dqb_btime dqb_itime dqi_bgrace dqi_igrace dqi_flags quota_fmt_out cmd:flags16 type:flags8 id quota_fmt
 setresuid syscall user res ruid euid suid
 setresgid syscall user res rgid egid sgid
-scapevent metaevent internal event_type event_data
-close_range syscall io_other res first last flags
+scapevent/1 metaevent internal event_type event_data
+close_range/1 syscall io_other res first last flags
 setuid syscall user res uid:uid
 setgid syscall user res gid:gid
 getuid syscall user uid:uid
@@ -134,32 +134,32 @@ getgid syscall user gid:gid
 getegid syscall user egid
 getresuid syscall user res ruid euid suid
 getresgid syscall user res rgid egid sgid
-container metaevent process json
-signaldeliver tracepoint signal spid dpid sig
-procinfo metaevent internal cpu_usr cpu_sys
+container/3 metaevent process json
+signaldeliver/1 tracepoint signal spid dpid sig
+procinfo/1 metaevent internal cpu_usr cpu_sys
 getdents syscall file res fd
 getdents64 syscall file res fd
 setns syscall process res fd nstype
 flock syscall file res fd operation
-cpu_hotplug metaevent system cpu action
+cpu_hotplug/1 metaevent system cpu action
 semop syscall process res nsops sem_num_0 sem_op_0 sem_flg_0 sem_num_1 sem_op_1 sem_flg_1 semid
 semctl syscall process res semid semnum cmd:flags16 val:int32
 ppoll syscall wait res fds timeout:duration sigmask
 mount syscall file res dev:string dir type:string flags
-umount syscall file res name
-k8s metaevent internal json
+umount/4 syscall file res name
+k8s/1 metaevent internal json
 semget syscall process res key nsems semflg
 access syscall file res name mode:flags32
 chroot syscall process res path
-tracer metaevent other id:int64 tags args:-
-mesos metaevent internal json
+tracer/1 metaevent other id:int64 tags args:-
+mesos/1 metaevent internal json
 setsid syscall process res:pid
-notification metaevent other id:string desc
+notification/1 metaevent other id:string desc
 unshare syscall process res flags
-infra metaevent internal source:string name:string description scope
-page_fault tracepoint other addr:uint64 ip error
+infra/1 metaevent internal source:string name:string description scope
+page_fault/1 tracepoint other addr:uint64 ip error
 setpgid syscall process res pid pgid
-bpf syscall other fd cmd:flags32
+bpf/4 syscall other fd cmd:flags32
 seccomp syscall other res op:uint64 flags:uint64
 mkdirat syscall file res dirfd path mode
 fchmodat syscall file res dirfd filename mode:mode
@@ -167,7 +167,7 @@ chmod syscall file res filename mode:mode
 fchmod syscall file res fd mode:mode
 renameat2 syscall file res olddirfd oldpath newdirfd newpath flags
 userfaultfd syscall file res flags
-pluginevent plugin other plugin_id event_data:bytes
+pluginevent/1 plugin other plugin_id event_data:bytes
 openat2 syscall file fd dirfd name flags mode resolve dev ino
 mprotect syscall memory res addr:uint64 length prot
 execveat syscall process res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty:uint32 vpgid loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid:uid trusted_exepath pgid gid:gid
@@ -182,10 +182,10 @@ munlock syscall memory res addr:uint64 len
 mlockall syscall memory res flags
 munlockall syscall memory res
 capset syscall process res cap_inheritable cap_permitted cap_effective
-useradded metaevent process uid gid name:string home shell container_id
-userdeleted metaevent process uid gid name:string home shell container_id
-groupadded metaevent process gid name:string container_id
-groupdeleted metaevent process gid name:string container_id
+useradded/1 metaevent process uid gid name:string home shell container_id
+userdeleted/1 metaevent process uid gid name:string home shell container_id
+groupadded/1 metaevent process gid name:string container_id
+groupdeleted/1 metaevent process gid name:string container_id
 dup2 syscall io_other res:fd oldfd newfd
 dup3 syscall io_other res:fd oldfd newfd flags
 mlock2 syscall memory res addr:uint64 len flags
@@ -203,7 +203,7 @@ inotify_init1 syscall ipc res:fd flags:flags16
 eventfd2 syscall ipc res:fd flags:flags16 initval
 signalfd4 syscall signal res:fd flags:flags16 fd mask
 prctl syscall process res option arg2_str arg2_int
-asyncevent metaevent other plugin_id name:string data
+asyncevent/1 metaevent other plugin_id name:string data
 memfd_create syscall memory fd name:string flags
 pidfd_getfd syscall process fd pid_fd target_fd flags:uint32
 pidfd_open syscall process fd pid flags
@@ -217,5 +217,5 @@ process_vm_writev syscall ipc res:int64 pid data
 delete_module syscall other res name:string flags
 setreuid syscall user res ruid euid
 setregid syscall user res rgid:uid egid:uid
-keyctl syscall other res operation arg2 arg3 arg4 arg5
+keyctl/1 syscall other res operation arg2 arg3 arg4 arg5
 `

@@ -61,9 +61,10 @@ func one(p string, c byte, fold bool) (n int, ok bool) {
 			return n, in
 		}
 	case '\\':
-		if len(p) > 1 {
-			return 2, same(p[1], c, fold)
+		if len(p) == 1 {
+			return 1, false // nothing follows that could match
 		}
+		return 2, same(p[1], c, fold)
 	}
 	return 1, same(p[0], c, fold)
 }

@@ -32,6 +32,7 @@ func TestMatch(t *testing.T) {
 		{`\*`, "*", true},
 		{`\*`, "x", false},
 		{`[\]]`, "]", true},
+		{`a\`, `a\`, false},
 		{"a**b*c", "aXbYc", true},
 		{"*\xff", "p\xff", true},
 	} {

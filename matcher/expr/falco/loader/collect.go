@@ -16,7 +16,8 @@ type list struct {
 	name  string
 	items []listItem
 	at    ast.Place
-	seq   int
+	first int // when it was first defined
+	last  int // when it was last changed
 	used  bool
 }
 
@@ -63,7 +64,7 @@ type rule struct {
 
 var (
 	macroName = regexp.MustCompile(`^[a-zA-Z]+[a-zA-Z0-9_]*$`)
-	listName  = regexp.MustCompile(`^\S+$`)
+	listName  = regexp.MustCompile(`^[^()"'\s=,]+$`)
 )
 
 // kinds are the first keys of elements, in the order of preference.
@@ -203,7 +204,7 @@ func (l *Loader) list(it *item) error {
 		return err
 	}
 	if !listName.MatchString(name.Value) {
-		l.warn(it, name, WarnListName, "the name of a list has no blanks; it matches "+listName.String())
+		l.warn(it, name, WarnListName, "the name of a list has no blanks, quotes, parentheses, commas and equals signs; it matches "+listName.String())
 	}
 	l.knownKeys(it, "list", "items", "append", "override")
 	if _, err := it.need("items"); err != nil {
@@ -235,13 +236,14 @@ func (l *Loader) list(it *item) error {
 			return it.invalid(name, "there is no list '%s' yet for an append or override to add items to", name.Value)
 		}
 		have.items = append(have.items, items...)
+		have.last = l.seq
 		return nil
 	}
 	if have == nil {
-		have = &list{name: name.Value, seq: l.seq}
+		have = &list{name: name.Value, first: l.seq}
 		l.lists = append(l.lists, have)
 	}
-	have.items, have.at = items, it.doc.at(name)
+	have.items, have.at, have.last = items, it.doc.at(name), l.seq
 	return nil
 }
 

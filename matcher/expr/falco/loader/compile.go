@@ -64,24 +64,34 @@ func (l *Loader) compileRule(r *rule, items [][]listItem) *Rule {
 	if r.priority > l.opt.minPriority() {
 		out.Dropped, out.Enabled = true, false
 	}
-	if !l.compileCondition(r, out, items) {
+	// The output comes first, as in Falco; what is wrong with the condition is
+	// reported all the same.
+	formatted := l.compileOutput(r, out)
+	if !l.compileCondition(r, out, items) || !formatted {
 		return nil
 	}
+	return out
+}
+
+// compileOutput fills in what is printed.
+func (l *Loader) compileOutput(r *rule, out *Rule) bool {
 	text := l.withoutInfo(r)
 	format, err := output.Compile(text, l.opt.Fields)
 	if err != nil {
 		l.ruleError(r, ErrCompileOutput, err)
-		return nil
+		return false
 	}
 	out.Output = format
-	for _, ref := range format.Refs() {
-		if deprecated(ref.Def.Name) {
-			l.ruleWarning(r, WarnDeprecated, ast.Pos{Src: r.output}, "the field '"+ref.Def.Name+"' in the output is deprecated: it says nothing any more")
+	for _, name := range deprecatedFields() {
+		if at := strings.Index(text.Text, name); at >= 0 {
+			l.ruleWarning(r, WarnDeprecated, ast.Pos{Src: text, Off: at}, "the field '"+name+"' in the output is deprecated: it says nothing any more")
 		}
+	}
+	for _, ref := range format.Refs() {
 		l.missing(r, out, ref, ast.Pos{Src: r.output})
 	}
 	l.appendOutput(r, out)
-	return out
+	return true
 }
 
 // infoField is a field that outputs once had and that is taken out of them.
@@ -112,6 +122,14 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 		return false
 	}
 	out.Resolved = tree
+	said := map[string]bool{}
+	for _, w := range Suspicious(tree) {
+		if said[w.Msg] {
+			continue
+		}
+		said[w.Msg] = true
+		l.ruleWarning(r, w.Code, w.At, w.Msg)
+	}
 	compiled, warnings, err := check.Compile(tree, l.opt.Fields)
 	if err != nil {
 		l.ruleError(r, ErrCompileCondition, err)
@@ -124,14 +142,6 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 	}
 	for _, w := range warnings {
 		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
-	}
-	said := map[string]bool{}
-	for _, w := range Suspicious(tree) {
-		if said[w.Msg] {
-			continue
-		}
-		said[w.Msg] = true
-		l.ruleWarning(r, w.Code, w.At, w.Msg)
 	}
 	if r.warnTypes && out.Types.Many() {
 		l.report(Problem{Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name, Rule: r.name,
@@ -235,7 +245,7 @@ func Suspicious(n ast.Node) []Suspicion {
 			return true
 		}
 		c.Fields(func(f *ast.Field) {
-			if deprecated(f.Name) {
+			if contains(deprecatedFields(), f.Name) {
 				out = append(out, Suspicion{WarnDeprecated, f.At, "the field '" + f.Name + "' is deprecated: it says nothing any more"})
 			}
 		})
@@ -260,7 +270,7 @@ func Suspicious(n ast.Node) []Suspicion {
 	return out
 }
 
-// deprecated lists the fields whose use is worth a warning.
-func deprecated(name string) bool {
-	return name == "evt.dir" || name == "evt.wait_latency" || name == "evt.latency" || strings.HasPrefix(name, "evt.latency.")
+// deprecatedFields lists the fields whose use is worth a warning.
+func deprecatedFields() []string {
+	return []string{"evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.latency.human", "evt.wait_latency"}
 }

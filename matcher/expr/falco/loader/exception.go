@@ -38,9 +38,9 @@ func (l *Loader) exceptions(it *item, appending bool) ([]*exception, error) {
 	if !it.has("exceptions") {
 		return nil, nil
 	}
-	v, err := it.need("exceptions")
-	if err != nil {
-		return nil, err
+	v, _ := it.get("exceptions")
+	if isNull(v) {
+		return nil, nil
 	}
 	if v.Kind != yaml.SequenceNode {
 		return nil, it.fault(v, "the exceptions of a rule are a sequence")
@@ -51,7 +51,7 @@ func (l *Loader) exceptions(it *item, appending bool) ([]*exception, error) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := l.exception(m)
+		e, err := l.exception(m, appending)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (l *Loader) exceptions(it *item, appending bool) ([]*exception, error) {
 	return out, nil
 }
 
-func (l *Loader) exception(m *item) (*exception, error) {
+func (l *Loader) exception(m *item, appending bool) (*exception, error) {
 	name, err := m.text("name")
 	if err != nil {
 		return nil, err
@@ -81,6 +81,9 @@ func (l *Loader) exception(m *item) (*exception, error) {
 			l.warn(m, at, WarnExceptionKey, "unknown key '"+key+"' in the exception, expected one of name, fields, comps, values")
 		}
 	})
+	if !appending && !m.has("fields") {
+		return nil, m.fault(m.node, "the exception '%s' has no fields", e.name)
+	}
 	if v, at := m.get("fields"); v != nil && !isNull(v) {
 		e.hasFields, e.fieldsAt = true, at
 		e.single = v.Kind == yaml.ScalarNode
@@ -107,29 +110,47 @@ func (l *Loader) exception(m *item) (*exception, error) {
 			return nil, m.invalid(v, "there is one field and so must 'comps' be one operator")
 		}
 	}
-	if v, at := m.get("values"); v != nil && !isNull(v) {
+	if v, at := m.get("values"); v != nil {
 		if v.Kind != yaml.SequenceNode {
 			return nil, m.fault(v, "the values of an exception are a sequence")
 		}
 		e.hasValues, e.valuesAt = true, at
 		for _, n := range v.Content {
-			e.values = append(e.values, resolve(n))
+			n = resolve(n)
+			if err := m.notEmpty(n); err != nil {
+				return nil, err
+			}
+			e.values = append(e.values, n)
 		}
 	}
 	return e, nil
 }
 
-// validExceptions checks the shape of exceptions that stand by themselves.
-func (l *Loader) validExceptions(it *item, list []*exception) error {
-	for _, e := range list {
-		if err := l.validException(e); err != nil {
+// notEmpty refuses empty texts among the values of an exception.
+func (it *item) notEmpty(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.Value == "" && !isNull(n) {
+		return it.fault(n, "a value of an exception must not be empty; an empty text is written '\"\"'")
+	}
+	for _, c := range n.Content {
+		if err := it.notEmpty(resolve(c)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Loader) validException(e *exception) error {
+// validExceptions checks the shape of exceptions that stand by themselves. Of
+// a source without events the fields are not known.
+func (l *Loader) validExceptions(list []*exception, knownSource bool) error {
+	for _, e := range list {
+		if err := l.validException(e, knownSource); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) validException(e *exception, knownSource bool) error {
 	if len(e.fields) == 0 {
 		return e.it.invalid(e.it.node, "the exception '%s' has no fields", e.name)
 	}
@@ -150,6 +171,9 @@ func (l *Loader) validException(e *exception) error {
 		if !validComp(c, e.single) {
 			return e.it.invalid(e.compsAt, "'%s' is no operator of an exception%s", c, oneFieldHint(e.single))
 		}
+	}
+	if !knownSource {
+		return nil
 	}
 	for _, f := range e.fields {
 		if err := l.validField(e, f); err != nil {
@@ -235,10 +259,8 @@ func (l *Loader) appendExceptions(it *item, r *rule, list []*exception) error {
 			case !e.hasValues:
 				return e.it.invalid(e.it.node, "the exception '%s' is new and has no values", e.name)
 			}
-			if !r.unknownSource {
-				if err := l.validException(e); err != nil {
-					return err
-				}
+			if err := l.validException(e, !r.unknownSource); err != nil {
+				return err
 			}
 			have = append(have, e)
 			continue
@@ -335,24 +357,31 @@ func (e *exception) source() *ast.Source {
 	return out
 }
 
-// cellText writes a value, in parentheses where the operator takes a list.
+// cellText writes a value: in parentheses where the operator takes a list, in
+// quotes where it has blanks, but not in both.
 func cellText(n *yaml.Node, comp string) string {
-	if n.Kind == yaml.SequenceNode {
+	switch {
+	case n.Kind == yaml.SequenceNode:
 		items := make([]string, 0, len(n.Content))
 		for _, c := range n.Content {
-			items = append(items, quoteItem(resolve(c).Value))
+			items = append(items, quoteItem(nodeText(resolve(c))))
 		}
 		return "(" + strings.Join(items, ", ") + ")"
+	case comp == "in" || comp == "intersects" || comp == "pmatch" || strings.HasSuffix(comp, "of"):
+		if text := nodeText(n); !strings.HasPrefix(text, "(") {
+			return "(" + text + ")"
+		}
+		return nodeText(n)
 	}
-	text := quoteItem(n.Value)
-	takesList := comp == "in" || comp == "intersects" || comp == "pmatch" || strings.HasSuffix(comp, "of")
-	if takesList && !strings.HasPrefix(text, "(") && !strings.HasPrefix(n.Value, "(") {
-		return "(" + text + ")"
+	return quoteItem(nodeText(n))
+}
+
+// nodeText is the text of a scalar, empty for null.
+func nodeText(n *yaml.Node) string {
+	if isNull(n) {
+		return ""
 	}
-	if takesList && strings.HasPrefix(n.Value, "(") {
-		return n.Value
-	}
-	return text
+	return n.Value
 }
 
 // quoteItem puts quotes around a value with a blank in it.

@@ -7,38 +7,25 @@ import (
 	"github.com/tripline/tripline/matcher/expr/falco/parser"
 )
 
-// compiledLists returns the items of each list with the names of lists that
-// were defined before it replaced by their items, one level deep.
+// compiledLists returns the items of each list. An item that names a list
+// which was first defined before this one was last changed stands for the
+// items of that, one level deep.
 func (l *Loader) compiledLists() [][]listItem {
 	out := make([][]listItem, len(l.lists))
-	for i, x := range l.lists {
+	for _, x := range l.lists {
 		x.used = false
+	}
+	for i, x := range l.lists {
 		for _, it := range x.items {
-			if j := l.earlier(it.text, i); j >= 0 {
-				out[i] = append(out[i], l.lists[j].items...)
+			if ref := l.findList(it.text); ref != nil && ref.first < x.last {
+				ref.used = true
+				out[i] = append(out[i], ref.items...)
 				continue
 			}
 			out[i] = append(out[i], it)
 		}
 	}
-	for i, x := range l.lists {
-		for _, it := range x.items {
-			if j := l.earlier(it.text, i); j >= 0 {
-				l.lists[j].used = true
-			}
-		}
-	}
 	return out
-}
-
-// earlier finds the list of a name among those before the i-th.
-func (l *Loader) earlier(name string, i int) int {
-	for j := range i {
-		if l.lists[j].name == name {
-			return j
-		}
-	}
-	return -1
 }
 
 const (
@@ -63,7 +50,17 @@ func (l *Loader) expandLists(src *ast.Source, items [][]listItem) *ast.Source {
 				continue
 			}
 			x.used = true
+			// Blanks around the name become one on each side.
+			for lo > 0 && strings.IndexByte(listBlanks, src.Text[lo-1]) >= 0 {
+				lo--
+			}
+			for hi < len(src.Text) && strings.IndexByte(listBlanks, src.Text[hi]) >= 0 {
+				hi++
+			}
 			var pieces []ast.Piece
+			if lo > 0 {
+				pieces = append(pieces, ast.Piece{Text: " "})
+			}
 			from = lo
 			for k, it := range items[i] {
 				text := quoteItem(it.text)
@@ -77,7 +74,7 @@ func (l *Loader) expandLists(src *ast.Source, items [][]listItem) *ast.Source {
 				lo, hi = withComma(src.Text, lo, hi)
 				from = lo
 			}
-			src = src.Splice(lo, hi, pieces...)
+			src = src.Splice(lo, hi, append(pieces, ast.Piece{Text: " "})...)
 		}
 	}
 	return src
@@ -90,19 +87,11 @@ func delimited(s string, lo, hi int) bool {
 
 // withComma widens the place of an empty list by one comma beside it.
 func withComma(s string, lo, hi int) (int, int) {
-	after := hi
-	for after < len(s) && strings.IndexByte(listBlanks, s[after]) >= 0 {
-		after++
-	}
-	if after < len(s) && s[after] == ',' {
-		return lo, after + 1
-	}
-	before := lo
-	for before > 0 && strings.IndexByte(listBlanks, s[before-1]) >= 0 {
-		before--
-	}
-	if before > 0 && s[before-1] == ',' {
-		return before - 1, hi
+	switch {
+	case lo > 0 && s[lo-1] == ',':
+		lo--
+	case hi < len(s) && s[hi] == ',':
+		hi++
 	}
 	return lo, hi
 }

@@ -173,6 +173,9 @@ func (l *Loader) Add(f File) {
 	l.compile()
 }
 
+// Unused lists the definitions that nothing uses in the files so far.
+func (l *Loader) Unused() []Problem { return l.unused }
+
 // Finish applies what comes after the last file.
 func (l *Loader) Finish() Result {
 	if l.rulesOut == nil {

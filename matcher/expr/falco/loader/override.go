@@ -15,9 +15,9 @@ func (it *item) overrides(appendable, replaceable []string) (overrides, error) {
 	if !it.has("override") {
 		return nil, nil
 	}
-	v, err := it.need("override")
-	if err != nil {
-		return nil, err
+	v, _ := it.get("override")
+	if isNull(v) {
+		return nil, nil
 	}
 	m, err := it.mapping(v, "override")
 	if err != nil {
@@ -49,12 +49,17 @@ func (it *item) overrides(appendable, replaceable []string) (overrides, error) {
 	if out.empty() {
 		return nil, nil
 	}
-	for _, key := range replaceable {
-		if v, at := it.get(key); v != nil && out[key] == "" {
-			return nil, it.fault(at, "the key '%s' is not listed under 'override'", key)
+	return out, nil
+}
+
+// unlisted refuses a key of a rule that its override does not list.
+func (it *item) unlisted(o overrides) error {
+	for _, key := range replaceable() {
+		if v, at := it.get(key); v != nil && o[key] == "" {
+			return it.fault(at, "the key '%s' is not listed under 'override'", key)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func contains(list []string, s string) bool {

@@ -25,8 +25,7 @@ func (l *Loader) rule(it *item) error {
 	}
 	over, err := it.overrides(
 		[]string{"condition", "output", "desc", "tags", "exceptions"},
-		[]string{"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
-			"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"})
+		replaceable())
 	if err != nil {
 		return err
 	}
@@ -42,6 +41,12 @@ func (l *Loader) rule(it *item) error {
 		return l.toggleRule(it, name, have)
 	}
 	return l.defineRule(it, name, have)
+}
+
+// replaceable lists the keys of a rule that an override can replace.
+func replaceable() []string {
+	return []string{"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"}
 }
 
 // toggleRule is an element of nothing but a name and enabled.
@@ -94,7 +99,11 @@ func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 	if r.priority, err = it.priority(); err != nil {
 		return err
 	}
-	if v, _ := it.get("source"); v != nil && !isNull(v) && v.Value != "" {
+	if it.has("source") {
+		v, err := it.text("source")
+		if err != nil {
+			return err
+		}
 		r.source = v.Value
 	}
 	if r.tags, err = it.tags(); err != nil {
@@ -112,7 +121,8 @@ func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 	if r.source != SourceSyscall {
 		r.unknownSource = true
 		l.warn(it, name, WarnUnknownSource, "there are no events of the source "+r.source+": the rule is left out")
-	} else if err := l.validExceptions(it, r.exceptions); err != nil {
+	}
+	if err := l.validExceptions(r.exceptions, !r.unknownSource); err != nil {
 		return err
 	}
 	if have != nil {
@@ -250,8 +260,10 @@ func (l *Loader) overrideRule(it *item, name *yaml.Node, have *rule, over overri
 	if have == nil {
 		return it.invalid(name, "there is no rule '%s' yet for an override to append to or replace", name.Value)
 	}
-	if err := it.sameSource(have); err != nil {
-		return err
+	if over["condition"] != "" || over["expr"] != "" {
+		if err := it.sameSource(have); err != nil {
+			return err
+		}
 	}
 	r := *have
 	r.exceptions = cloneExceptions(have.exceptions)
@@ -275,12 +287,13 @@ func (l *Loader) overrideRule(it *item, name *yaml.Node, have *rule, over overri
 		}
 	}
 	if over.replaces("exceptions") {
-		if !r.unknownSource {
-			if err := l.validExceptions(it, exceptions); err != nil {
-				return err
-			}
+		if err := l.validExceptions(exceptions, !r.unknownSource); err != nil {
+			return err
 		}
 		r.exceptions = exceptions
+	}
+	if err := it.unlisted(over); err != nil {
+		return err
 	}
 	*have = r
 	return nil

@@ -122,7 +122,7 @@ func (l *Loader) pluginVersions(it *item) error {
 		for i, a := range need.any {
 			for _, b := range need.any[:i] {
 				if a.name == b.name {
-					return it.fault(n, "the plugin '%s' is named twice in one requirement", a.name)
+					return it.invalid(n, "the plugin '%s' is named twice in one requirement", a.name)
 				}
 			}
 		}
@@ -143,7 +143,7 @@ func (it *item) plugin() (plugin, error) {
 	}
 	need, ok := parseVersion(v.Value)
 	if !ok {
-		return plugin{}, it.fault(v, "'%s' is no version: expected three numbers, as in 0.4.0", v.Value)
+		return plugin{}, it.invalid(v, "'%s' is no version: expected three numbers, as in 0.4.0", v.Value)
 	}
 	return plugin{name.Value, need}, nil
 }

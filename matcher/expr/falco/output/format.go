@@ -1,6 +1,7 @@
 package output
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -76,14 +77,13 @@ func (f *Format) token(src *ast.Source, i int, t *fields.Table) (int, error) {
 	}
 	width, _ := strconv.Atoi(src.Text[i+1 : j])
 	if j == len(src.Text) || !letter(src.Text[j]) {
-		return 0, ast.Errorf(ast.Pos{Src: src, Off: i}, "there is no field after this %%: it begins a field, and no percent sign can be printed")
+		e := ast.Errorf(ast.Pos{Src: src, Off: i}, "there is no field after this %%: it begins a field, and no percent sign can be printed")
+		e.Unknown = j < len(src.Text)
+		return 0, e
 	}
 	op, n, err := operand(src, j, t)
 	if err != nil {
 		return 0, err
-	}
-	if r := op.Ref(); r != nil && r.Def.Has(fields.FilterOnly) {
-		return 0, ast.Errorf(ast.Pos{Src: src, Off: j}, "%s can only be compared, not printed", r.Text)
 	}
 	f.pieces = append(f.pieces, piece{op: &op, width: width})
 	return j - i + n, nil
@@ -107,12 +107,13 @@ func operand(src *ast.Source, j int, t *fields.Table) (check.Operand, int, error
 	}
 	for k := end; k > 0; k-- {
 		f := &ast.Field{At: ast.Pos{Src: tail}, Name: tail.Text[:k]}
-		if k < len(tail.Text) && tail.Text[k] == '[' {
-			continue // tried with its argument above
-		}
 		if op, err := check.CompileOperand(f, t); err == nil && nameByte(tail.Text[k-1]) && tail.Text[k-1] != '.' {
 			return op, k, nil
 		}
+	}
+	var e *ast.Error
+	if errors.As(err, &e) {
+		e.Unknown = true // whatever is wrong with it
 	}
 	return check.Operand{}, 0, err
 }

@@ -117,7 +117,7 @@ func Text(op check.Operand, g *fields.Getter) func() (string, bool) {
 	case r != nil && r.Def.Has(fields.Hex):
 		return func() (string, bool) {
 			n, ok := g.Num()
-			return strconv.FormatInt(n, 16), ok
+			return strings.ToUpper(strconv.FormatInt(n, 16)), ok
 		}
 	case r != nil && r.Def.Has(fields.Padded):
 		return func() (string, bool) {
