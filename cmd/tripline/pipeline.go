@@ -170,7 +170,10 @@ func (p *pipeline) addEnricher(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p.add(stageEnricher, e.Run, e.Ready, e.Health, p.drained(func(q bus.Pending) uint64 { return q.Raw }))
+	p.add(stageEnricher, e.Run, e.Ready, e.Health, drained(func(ctx context.Context) (uint64, error) {
+		q, err := p.bus.Pending(ctx)
+		return q.Raw, err
+	}))
 	return nil
 }
 
@@ -192,7 +195,20 @@ func (p *pipeline) addMatcher(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	p.needed = func() []string { return m.Rules().Events() }
-	p.add(stageMatcher, m.Run, nil, m.Health, p.drained(func(q bus.Pending) uint64 { return q.Events }))
+	run := func(ctx context.Context) error {
+		err := m.Run(ctx)
+		// Hand the partitions over at once instead of letting them time out.
+		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+		defer cancel()
+		if e := src.Leave(leave); e != nil {
+			log.Warn("partitions were not handed over; they are free when they time out", "error", e)
+		}
+		return err
+	}
+	p.add(stageMatcher, run, nil, m.Health, drained(func(ctx context.Context) (uint64, error) {
+		q, err := p.bus.Pending(ctx)
+		return q.Events, err
+	}))
 	return nil
 }
 
@@ -206,14 +222,12 @@ func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p.add(stageNotifier, n.Run, n.Ready, n.Health, p.drained(func(q bus.Pending) (n uint64) {
-		for _, left := range q.Detections {
-			n += left
-		}
-		return n
-	}))
+	p.add(stageNotifier, n.Run, n.Ready, n.Health, drained(src.Pending))
 	return nil
 }
+
+// leaveTimeout bounds how long a matcher takes to hand its partitions over.
+const leaveTimeout = 2 * time.Second
 
 var errGate = errors.New("the kernel does not yet let through what the rules need")
 
@@ -234,20 +248,20 @@ func (p *pipeline) gateOpen() error {
 	return nil
 }
 
-// drained waits until nothing of a kind waits to be received any more.
-func (p *pipeline) drained(left func(bus.Pending) uint64) func(context.Context) error {
+// drained waits until nothing is left to be received any more.
+func drained(pending func(context.Context) (uint64, error)) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for {
-			q, err := p.bus.Pending(ctx)
+			left, err := pending(ctx)
 			if err != nil {
 				return err
 			}
-			if left(q) == 0 {
+			if left == 0 {
 				return nil
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("%d messages are left", left(q))
+				return fmt.Errorf("%d messages are left", left)
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
