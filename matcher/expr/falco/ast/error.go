@@ -9,8 +9,6 @@ type Error struct {
 	// Unknown says that it names a field or an event type that does not exist,
 	// which skip-if-unknown-filter forgives.
 	Unknown bool
-	// Macro says that it names a macro that does not exist.
-	Macro bool
 }
 
 // Error implements error.

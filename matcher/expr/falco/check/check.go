@@ -98,9 +98,7 @@ func (c *compiler) node(n ast.Node) (Node, error) {
 			return &Test{At: n.At, Key: "expr " + n.Text, leaf: leaf}, nil
 		}
 	case *ast.Macro:
-		e := ast.Errorf(n.At, "the macro '%s' is not defined", n.Name)
-		e.Macro = true
-		return nil, e
+		return nil, ast.Errorf(n.At, "the macro '%s' is not defined", n.Name)
 	}
 	return nil, ast.Errorf(n.Where(), "this cannot stand here")
 }

@@ -84,8 +84,3 @@ func (t *Test) decided(eventType string) (known, value bool) {
 	}
 	return false, false
 }
-
-// Constant is a condition that is always true or never.
-func Constant(n Node) (value, ok bool) {
-	return isTrue(n), isTrue(n) || isFalse(n)
-}

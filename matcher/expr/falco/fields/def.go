@@ -46,8 +46,6 @@ const (
 	// Padded numbers are printed with nine digits, Hex ones in hexadecimal.
 	Padded
 	Hex
-	// PluginArg fields take their argument in brackets only and anything in it.
-	PluginArg
 )
 
 // Def is a row of the table.

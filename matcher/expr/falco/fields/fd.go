@@ -1,8 +1,6 @@
 package fields
 
 import (
-	"net/netip"
-	"path"
 	"strconv"
 	"strings"
 
@@ -10,10 +8,8 @@ import (
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
 
-// Numbers of Linux that paths and descriptors are described with.
+// Types of st_mode and of sockets, as Linux numbers them.
 const (
-	atFDCWD = -100
-
 	modeMask   = 0o170000
 	modeSocket = 0o140000
 	modeLink   = 0o120000
@@ -23,37 +19,10 @@ const (
 	modeChar   = 0o020000
 	modePipe   = 0o010000
 
-	openAccess    = 3
-	openWriteOnly = 1
-	openReadWrite = 2
-	openCreate    = 0o100
-	openDirectory = 0o200000
-	openTemporary = 0o20200000
-
 	sockStream = 1
 	sockDgram  = 2
 	sockRaw    = 3
 )
-
-// Opens says whether an event type opens a file by its path.
-func Opens(name string) bool {
-	switch name {
-	case "open", "openat", "openat2", "creat", "open_by_handle_at":
-		return true
-	}
-	return false
-}
-
-// returnsFD says whether the event's result is the descriptor it is about.
-func returnsFD(name string) bool {
-	switch name {
-	case "socket", "accept", "accept4", "memfd_create", "userfaultfd", "pidfd_open", "pidfd_getfd",
-		"eventfd", "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "signalfd", "signalfd4",
-		"inotify_init", "inotify_init1", "bpf", "fsopen", "io_uring_setup":
-		return true
-	}
-	return Opens(name)
-}
 
 // fdNum is the descriptor that the event is about; -1 after a failed open.
 func (e *Event) fdNum() (int64, bool) {
@@ -300,167 +269,3 @@ func deviceNumber(f *msg.File) int64 { return userDevice(f.Device) }
 func deviceMajor(f *msg.File) int64  { return int64(f.Device >> 20) }
 func deviceMinor(f *msg.File) int64  { return int64(f.Device & 0xfffff) }
 func inode(f *msg.File) int64        { return int64(f.Inode) }
-
-// rawPath is the first of the named parameters that is there, as given.
-func (e *Event) rawPath(names ...string) (string, bool) {
-	for _, n := range names {
-		i, ok := e.argv.pos[n]
-		if !ok {
-			continue
-		}
-		if v, ok := e.rec.ArgAt(i); ok && (v.Param.Kind == catalogue.Path || v.Param.Kind == catalogue.String) {
-			return v.Str(), true
-		}
-	}
-	return "", false
-}
-
-// pathParam is rawPath made absolute.
-func (e *Event) pathParam(names ...string) (string, bool) {
-	for _, n := range names {
-		if raw, ok := e.rawPath(n); ok {
-			return e.absolute(n, raw), true
-		}
-	}
-	return "", false
-}
-
-// absolute resolves a path against the working directory, or against the
-// directory's descriptor where that is known.
-func (e *Event) absolute(param, raw string) string {
-	if raw == "" {
-		return raw
-	}
-	if strings.HasPrefix(raw, "/") {
-		return path.Clean(raw)
-	}
-	dir := "dirfd"
-	switch param {
-	case "oldpath":
-		dir = "olddirfd"
-		if _, ok := e.argv.pos[dir]; !ok {
-			dir = "olddir"
-		}
-	case "newpath":
-		dir = "newdirfd"
-		if _, ok := e.argv.pos[dir]; !ok {
-			dir = "newdir"
-		}
-	case "linkpath":
-		dir = "linkdirfd"
-	}
-	if i, ok := e.argv.pos[dir]; ok {
-		if v, ok := e.rec.ArgAt(i); ok && int32(v.Word) != atFDCWD {
-			return "<UNKNOWN>/" + raw
-		}
-	}
-	return path.Clean(e.proc.Cwd + "/" + raw)
-}
-
-// absPath is the path argument of the calls that take a directory.
-func absPath(e *Event, r *Ref) *Getter {
-	var names []string
-	switch r.Arg {
-	case "src":
-		names = []string{"oldpath", "target"}
-	case "dst":
-		names = []string{"newpath", "linkpath"}
-	default:
-		names = []string{"name", "path", "filename", "pathname", "oldpath"}
-	}
-	return &Getter{Str: func() (string, bool) { return e.pathParam(names...) }}
-}
-
-// pathAt is a path of a successful call.
-func pathAt(raw bool, names ...string) func(*Event) (string, bool) {
-	return func(e *Event) (string, bool) {
-		if e.rec.Event.Ret < 0 || e.info.Kind != "syscall" {
-			return "", false
-		}
-		if raw {
-			return e.rawPath(names...)
-		}
-		if Opens(e.info.Name) {
-			return e.fdName()
-		}
-		return e.pathParam(names...)
-	}
-}
-
-func (e *Event) pathSource() (string, bool) {
-	if e.info.Name == "mount" {
-		return pathAt(true, "dev")(e)
-	}
-	return pathAt(false, "oldpath", "target")(e)
-}
-
-func (e *Event) pathSourceRaw() (string, bool) {
-	return pathAt(true, "oldpath", "target", "dev")(e)
-}
-
-func (e *Event) pathTarget() (string, bool) {
-	return pathAt(false, "newpath", "linkpath", "dir")(e)
-}
-
-func (e *Event) pathTargetRaw() (string, bool) {
-	return pathAt(true, "newpath", "linkpath", "dir")(e)
-}
-
-func (e *Event) openFlags() int64 {
-	if e.info.Name == "creat" {
-		return openWriteOnly | openCreate
-	}
-	if v, ok := e.rec.ArgAt(e.argv.flags); ok {
-		return v.Word
-	}
-	if f := e.rec.File(); f != nil {
-		return int64(f.Flags)
-	}
-	return 0
-}
-
-func (e *Event) isOpenRead() bool {
-	return e.argv.opens && e.openFlags()&openAccess != openWriteOnly
-}
-
-func (e *Event) isOpenWrite() bool {
-	if !e.argv.opens {
-		return false
-	}
-	access := e.openFlags() & openAccess
-	return access == openWriteOnly || access == openReadWrite
-}
-
-// isOpenExec is true for a file created with a bit that lets it be executed.
-func (e *Event) isOpenExec() bool {
-	if !e.argv.opens || e.openFlags()&(openCreate|openTemporary&^openDirectory) == 0 {
-		return false
-	}
-	if i, ok := e.argv.pos["mode"]; ok {
-		if v, ok := e.rec.ArgAt(i); ok {
-			return v.Word&0o111 != 0
-		}
-	}
-	return false
-}
-
-func ipOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (netip.Addr, bool) {
-	return func(e *Event) (netip.Addr, bool) {
-		a, ok := end(e)
-		return a.Addr(), ok
-	}
-}
-
-func portOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (int64, bool) {
-	return func(e *Event) (int64, bool) {
-		a, ok := end(e)
-		return int64(a.Port()), ok
-	}
-}
-
-func serviceOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (string, bool) {
-	return func(e *Event) (string, bool) {
-		a, ok := end(e)
-		return ServiceName(a.Port()), ok
-	}
-}

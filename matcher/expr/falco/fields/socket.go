@@ -226,3 +226,24 @@ func (e *Event) fdNameChanged() (bool, bool) {
 	}
 	return false, true
 }
+
+func ipOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (netip.Addr, bool) {
+	return func(e *Event) (netip.Addr, bool) {
+		a, ok := end(e)
+		return a.Addr(), ok
+	}
+}
+
+func portOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (int64, bool) {
+	return func(e *Event) (int64, bool) {
+		a, ok := end(e)
+		return int64(a.Port()), ok
+	}
+}
+
+func serviceOf(end func(*Event) (netip.AddrPort, bool)) func(*Event) (string, bool) {
+	return func(e *Event) (string, bool) {
+		a, ok := end(e)
+		return ServiceName(a.Port()), ok
+	}
+}
