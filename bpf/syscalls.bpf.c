@@ -85,6 +85,24 @@ static __always_inline void call_parts(struct scratch *s, const struct tl_call *
 	}
 }
 
+/* Appends what the descriptor refers to that the call is about. */
+static __always_inline void call_file(struct scratch *s, struct task_struct *task,
+				      const struct tl_call *call)
+{
+	struct tl_syscall *r = (void *)s->data;
+	u32 position = call->file;
+	struct file *file;
+	s32 fd = r->ret;
+
+	if (position <= TL_ARGS)
+		fd = r->args[position - 1];
+	else if (r->ret < 0)
+		return;
+	file = file_of(task, fd);
+	if (file)
+		part_file(s, file, fd);
+}
+
 /* A call with scalars only goes into the ring without a detour. */
 static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_struct *task,
 					      long ret, struct call_id id,
@@ -129,6 +147,8 @@ static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct
 	__builtin_memcpy(r->args, args, sizeof(args));
 	s->used = sizeof(*r);
 	call_parts(s, call);
+	if (call->file)
+		call_file(s, task, call);
 	return s;
 }
 

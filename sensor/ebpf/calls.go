@@ -48,7 +48,7 @@ type callTable struct {
 
 // newCallTable fills the tables that the programs use, in memory that they do
 // not look at yet or that is not gated yet.
-func newCallTable(s shared) *callTable {
+func newCallTable(s shared, files bool) *callTable {
 	filled := filledByKernel()
 	t := &callTable{numbers: make(map[catalogue.ID][]callNumber), entry: make(map[catalogue.ID]bool)}
 	for e := range catalogue.All() {
@@ -67,7 +67,12 @@ func newCallTable(s shared) *callTable {
 			add(e.NrX32, gateX32)
 			add(e.NrI386, gateCompat)
 		}
-		s.m.calls[e.ID] = describe(e, filled[e.Name])
+		c := describe(e, filled[e.Name])
+		if f := descriptor(e); f != 0 && files && c.flags&(callSave|callEntry) == 0 {
+			c.file = f
+			c.flags |= callVariable
+		}
+		s.m.calls[e.ID] = c
 		t.entry[e.ID] = callFlags(e.Name) != 0
 	}
 	for id, numbers := range t.numbers {
@@ -90,6 +95,20 @@ func (t *callTable) hook(calls []string, gate []uint8) {
 			gate[n.raw] |= n.gate * gateHook
 		}
 	}
+}
+
+// descriptor says which descriptor a call is about, in the way of
+// tl_call.file; 0 for none. One that is closed is gone when the call ends.
+func descriptor(e *catalogue.Event) cByte {
+	if e.Ret == catalogue.FD {
+		return fileReturned
+	}
+	for i := range e.Params {
+		if p := &e.Params[i]; i < maxArgs && p.Kind == catalogue.FD && (p.Name == "fd" || p.Name == "sockfd") && e.Name != "close" {
+			return cByte(i + 1)
+		}
+	}
+	return 0
 }
 
 // describe says what the arguments of a call point to.

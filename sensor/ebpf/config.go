@@ -27,6 +27,9 @@ type Config struct {
 	// Environment says whether exec events and existing processes carry
 	// environment variables, up to 4 KiB of them.
 	Environment bool `yaml:"environment"`
+	// Files says whether system calls carry what their descriptor refers to: a
+	// path, or the two ends of a socket. It costs some 0.4 µs a call.
+	Files bool `yaml:"files"`
 }
 
 // DefaultConfig returns what is right for most machines: rings of 16 and 4 MiB.
@@ -41,6 +44,7 @@ func DefaultConfig() Config {
 		BatchAge:       5 * time.Millisecond,
 		BufferBytes:    256,
 		Environment:    true,
+		Files:          true,
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *Source) load() error {
 	s.shared = sharedAt(s.mem)
 	s.shared.m.self = cUint(os.Getpid())
 	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
-	s.calls = newCallTable(s.shared)
+	s.calls = newCallTable(s.shared, s.cfg.Files)
 	s.derived = newDerived(func(program string) bool { return !skipped[program] })
 	s.derived.mark(s.shared)
 	if err := fillHooks(m, skipped); err != nil {

@@ -76,6 +76,8 @@ const (
 	argOutput        = C.TL_ARG_OUTPUT
 	argBoundByReturn = C.TL_ARG_BOUND_BY_RETURN
 
+	fileReturned = C.TL_FILE_RETURNED
+
 	callVariable = C.TL_CALL_VARIABLE
 	callSave     = C.TL_CALL_SAVE
 	callEntry    = C.TL_CALL_ENTRY
