@@ -50,7 +50,7 @@ func randomRecord(r *rand.Rand) msg.Record {
 	}
 	var ancestors []uint32
 	for i := range 1 + r.IntN(5) {
-		p := &msg.Process{Pid: int32(i), NsPid: int32(r.IntN(3)), Comm: text(), Container: container, Ancestors: ancestors, Tty: uint32(r.IntN(2)) << 27}
+		p := &msg.Process{Pid: int32(i), NsPid: int32(r.IntN(3)), Comm: text(), Container: container, Ancestors: ancestors, Tty: uint32(r.IntN(2)) << 15}
 		if r.IntN(3) > 0 {
 			p.Args = []string{text(), text(), text()}
 			p.Exe = &msg.Executable{Path: text(), UpperLayer: r.IntN(2) == 0, Memfd: r.IntN(4) == 0}

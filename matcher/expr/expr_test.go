@@ -46,7 +46,7 @@ func execInContainer() msg.Record {
 	})
 	parent := b.Process(&msg.Process{Pid: 90, Comm: "containerd-shim"})
 	p := b.Process(&msg.Process{
-		Pid: 100, Ppid: 90, NsPid: 7, Comm: "sh", Args: []string{"sh", "-i"}, Tty: 136 << 20,
+		Pid: 100, Ppid: 90, NsPid: 7, Comm: "sh", Args: []string{"sh", "-i"}, Tty: 136 << 8,
 		Exe: &msg.Executable{Path: "/bin/sh"}, Cred: &msg.Credentials{}, LoginUid: 4294967295,
 		Container: c, Ancestors: []uint32{parent},
 	})

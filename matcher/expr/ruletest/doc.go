@@ -14,5 +14,5 @@
 //
 // The event's name and those of its arguments are the catalogue's. Flags and
 // enumerations may be given by name, addresses as host:port or as a path.
-// Terminals and devices are numbered as user space does.
+// Terminals are numbered as procfs does: 34816 is the first pseudo-terminal.
 package ruletest

@@ -157,13 +157,6 @@ func address(s string) (*msg.SocketAddress, error) {
 	return &msg.SocketAddress{Family: family, Ip: ap.Addr().AsSlice(), Port: uint32(ap.Port())}, nil
 }
 
-// kernelDevice turns user space's number of a device into the kernel's.
-func kernelDevice(d uint32) uint32 {
-	major := d >> 8 & 0xfff
-	minor := d&0xff | d>>12&0xfff00
-	return major<<20 | minor
-}
-
 func (p *Process) message(pid int32) *msg.Process {
 	login := uint32(4294967295)
 	if p.LoginUID != nil {
@@ -178,7 +171,7 @@ func (p *Process) message(pid int32) *msg.Process {
 		ns = pid
 	}
 	return &msg.Process{
-		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: kernelDevice(p.TTY),
+		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: p.TTY,
 		Sid: p.SID, NsSid: p.SID, User: p.User, LoginUid: login, LoginUser: p.LoginUser,
 		StartTime: uint64(now - bootTime - int64(age)),
 		Cred:      &msg.Credentials{Uid: p.UID, Euid: p.UID, Gid: p.UID, CapEffective: p.CapEffective},

@@ -218,7 +218,7 @@ func (e *Event) madeUp(name string) (s string, n int64, ok bool) {
 	case "env":
 		return join(p.Env), 0, true
 	case "tty":
-		return whole(userDevice(p.Tty))
+		return whole(int64(p.Tty))
 	case "vpgid":
 		return whole(int64(p.NsPgid))
 	case "pgid":

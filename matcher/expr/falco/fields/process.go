@@ -244,10 +244,11 @@ func (e *Event) loginShell() (pid int64, ok bool) {
 	return pid, ok
 }
 
-// tty is the terminal as user space numbers devices, 0 for none; the kernel's
-// own number is major << 20 | minor.
-func tty(_ *Event, p *msg.Process) (int64, bool) { return userDevice(p.Tty), true }
+// tty is the number of the terminal's device as procfs shows it, 0 for none.
+func tty(_ *Event, p *msg.Process) (int64, bool) { return int64(p.Tty), true }
 
+// userDevice turns the kernel's number of a device, major << 20 | minor, into
+// the one that stat(2) shows.
 func userDevice(d uint32) int64 {
 	major, minor := d>>20, d&0xfffff
 	return int64(minor&0xff | major<<8 | (minor&^0xff)<<12)

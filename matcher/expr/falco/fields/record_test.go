@@ -40,7 +40,7 @@ func event(t *testing.T, name string, ret int64, file *msg.File, args map[string
 	bash := b.Process(&msg.Process{Pid: 6, Ppid: 5, NsPid: 1, Comm: "bash", Args: []string{"bash"}, Env: []string{"A=1"}, Ancestors: []uint32{shim}, Container: c})
 	p := b.Process(&msg.Process{
 		Pid: 7, Ppid: 6, NsPid: 9, Sid: 6, NsSid: 1, Pgid: 7, NsPgid: 9, Comm: "cat", Args: []string{"/bin/cat", "a b", "c"},
-		Cwd: "/tmp", Tty: 136<<20 | 3, StartTime: start, LoginUid: 4294967295, Ancestors: []uint32{bash, shim}, Container: c,
+		Cwd: "/tmp", Tty: 136<<8 | 3, StartTime: start, LoginUid: 4294967295, Ancestors: []uint32{bash, shim}, Container: c,
 		Exe: &msg.Executable{Path: "/usr/bin/cat", UpperLayer: true, Inode: 42}, Cred: &msg.Credentials{Uid: 1000, Gid: 0, CapEffective: 1<<12 | 1<<21},
 		User: "bob", Env: []string{"PATH=/bin", "HOME=/root"}, StdinMode: 0o010600,
 	})
