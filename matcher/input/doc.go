@@ -26,5 +26,7 @@
 //
 // Tracee's events name the process and its parent by number only. What the
 // stream tells of programs being started is remembered, so that rules about
-// command lines and ancestors work on such a stream from there on.
+// command lines and ancestors work on such a stream from there on. Where it
+// tells of connections and of copied descriptors but not of copied connections
+// (socket_dup), those events are added.
 package input

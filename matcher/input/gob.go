@@ -47,6 +47,9 @@ type messages struct {
 }
 
 func (m *messages) next() (*Event, error) {
+	if e := m.takeAdded(); e != nil {
+		return e, nil
+	}
 	var e trace.Event
 	m.number++
 	err := m.dec.Decode(&e)
@@ -72,4 +75,4 @@ func (m *messages) next() (*Event, error) {
 	return m.convert(&e, traceeArgs(&e), nil, ""), nil
 }
 
-func (m *messages) waiting() bool { return m.r.Buffered() == 0 }
+func (m *messages) waiting() bool { return m.added == nil && m.r.Buffered() == 0 }

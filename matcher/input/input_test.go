@@ -137,6 +137,62 @@ func TestTraceeProcesses(t *testing.T) {
 	}
 }
 
+// TestTraceeSockets: a copy of a connection is told of where the stream does
+// not tell of it.
+func TestTraceeSockets(t *testing.T) {
+	event := func(pid, ret int, name, args string) string {
+		return fmt.Sprintf(`{"hostName":"h","hostProcessId":%d,"processId":%d,"hostThreadId":%d,"eventName":%q,"returnValue":%d,"args":[%s]}`, pid, pid, pid, name, ret, args)
+	}
+	num := func(name string, n int) string { return fmt.Sprintf(`{"name":%q,"type":"int","value":%d}`, name, n) }
+	connect := event(5, 0, "security_socket_connect", num("sockfd", 3)+`,{"name":"remote_addr","type":"struct sockaddr*","value":{"sa_family":"AF_INET","sin_addr":"10.0.0.9","sin_port":"4444"}}`)
+	dup2 := func(pid, ret, from, to int) string {
+		return event(pid, ret, "dup2", num("oldfd", from)+","+num("newfd", to))
+	}
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  string
+	}{
+		{"copied", []string{connect, dup2(5, 0, 3, 0)}, "security_socket_connect dup2 socket_dup(3,0,10.0.0.9:4444)"},
+		{"twice", []string{connect, event(5, 9, "dup", num("oldfd", 3)), dup2(5, 1, 9, 1)}, "security_socket_connect dup socket_dup(3,9,10.0.0.9:4444) dup2 socket_dup(9,1,10.0.0.9:4444)"},
+		{"closed", []string{connect, event(5, 0, "close", num("fd", 3)), dup2(5, 0, 3, 0)}, "security_socket_connect close dup2"},
+		{"another's", []string{connect, dup2(6, 0, 3, 0)}, "security_socket_connect dup2"},
+		{"exited", []string{connect, event(5, 0, "sched_process_exit", ""), dup2(5, 0, 3, 0)}, "security_socket_connect sched_process_exit dup2"},
+		{"failed", []string{connect, dup2(5, -9, 3, 0)}, "security_socket_connect dup2"},
+		{"overwritten", []string{connect, dup2(5, 3, 7, 3), dup2(5, 0, 3, 0)}, "security_socket_connect dup2 dup2"},
+		{"told", []string{connect, event(5, 0, "socket_dup", num("oldfd", 8)), dup2(5, 0, 3, 0)}, "security_socket_connect socket_dup(8,,) dup2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			seq := uint64(0)
+			for _, b := range readAll(t, input.NewJSON(strings.NewReader(strings.Join(c.lines, "\n")), fails(t))) {
+				for i, e := range b.Events {
+					if seq++; e.Seq != seq {
+						t.Errorf("sequence number %d, want %d", e.Seq, seq)
+					}
+					r := b.Record(i)
+					s := r.Name()
+					if s == "socket_dup" {
+						var args []string
+						for i := range r.NumArgs() {
+							if v, ok := r.ArgAt(i); ok {
+								args = append(args, v.Text())
+							} else {
+								args = append(args, "")
+							}
+						}
+						s += "(" + strings.Join(args, ",") + ")"
+					}
+					got = append(got, s)
+				}
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("%s, want %s", s, c.want)
+			}
+		})
+	}
+}
+
 // TestOwnLines: the readable form of an event, read and written again, is the
 // same but for what it does not tell.
 func TestOwnLines(t *testing.T) {

@@ -28,6 +28,9 @@ type lines struct {
 }
 
 func (l *lines) next() (*Event, error) {
+	if e := l.takeAdded(); e != nil {
+		return e, nil
+	}
 	for {
 		content, err := l.line()
 		if err != nil {
@@ -79,6 +82,9 @@ func (l *lines) line() ([]byte, error) {
 // waiting says whether there is no whole line in the buffer. Looking into the
 // buffer does not read.
 func (l *lines) waiting() bool {
+	if l.added != nil {
+		return false
+	}
 	ahead, _ := l.r.Peek(l.r.Buffered())
 	return bytes.IndexByte(ahead, '\n') < 0
 }

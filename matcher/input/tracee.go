@@ -10,9 +10,12 @@ import (
 // converter makes events of what Tracee writes. It remembers what the stream
 // told of processes and containers.
 type converter struct {
-	boot       string // made of the first event, so that a file always gives the same ids
-	seq        uint64
-	processes  processes
+	boot      string // made of the first event, so that a file always gives the same ids
+	seq       uint64
+	processes processes
+	sockets   sockets
+	// added is an event that follows from the one before.
+	added      *Event
 	containers map[string]*msg.Container
 }
 
@@ -21,6 +24,13 @@ const maxContainers = 1 << 14
 
 func newConverter() *converter {
 	return &converter{processes: newProcesses(), containers: make(map[string]*msg.Container)}
+}
+
+// takeAdded returns the event that follows from the one before, or nil.
+func (c *converter) takeAdded() *Event {
+	e := c.added
+	c.added = nil
+	return e
 }
 
 // traceeArgs are the arguments of an event as gob carries them.
@@ -55,6 +65,10 @@ func (c *converter) convert(e *trace.Event, args []Arg, box *msg.Container, exe 
 		Process: p, Container: c.container(e.ContainerID, box), Args: args,
 	}
 	c.processes.note(out)
+	if c.added = c.sockets.note(out); c.added != nil {
+		c.seq++
+		c.added.Seq = c.seq
+	}
 	return out
 }
 

@@ -98,6 +98,13 @@ func scalar(p *catalogue.Param, v any) (int64, error) {
 			return 1, nil
 		}
 		return 0, nil
+	}
+	return integer(v)
+}
+
+// integer reads a whole number.
+func integer(v any) (int64, error) {
+	switch v := v.(type) {
 	case json.Number:
 		n, ok := number(v.String())
 		if !ok {
