@@ -104,21 +104,13 @@ func (p *Process) message(pid int32, now int64) *msg.Process {
 		age = defaultAge
 	}
 	return &msg.Process{
-		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: kernelDevice(p.TTY),
+		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: p.TTY,
 		Sid: p.SID, NsSid: p.SID, User: p.User, LoginUid: login, LoginUser: p.LoginUser,
 		StartTime: uint64(max(0, now-bootTime-age)),
 		Cred:      &msg.Credentials{Uid: p.UID, Euid: p.UID, Gid: p.UID, Egid: p.UID, CapEffective: p.CapEffective},
 		Exe:       &msg.Executable{Path: p.Exe, UpperLayer: p.UpperLayer, Memfd: p.Memfd, Writable: p.Writable},
 		Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
 	}
-}
-
-// kernelDevice turns user space's number of a device (sys/sysmacros.h) into
-// the kernel's (linux/kdev_t.h).
-func kernelDevice(d uint32) uint32 {
-	major := d >> 8 & 0xfff
-	minor := d&0xff | d>>12&0xfff00
-	return major<<20 | minor
 }
 
 func (f *File) message() (*msg.File, error) {
