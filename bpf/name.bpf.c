@@ -104,6 +104,14 @@ struct names {
 	u64 mode, device;
 };
 
+/* In map memory, so that the verifier need not follow each form to the end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct names);
+} names_memory SEC(".maps");
+
 static __always_inline void names_fill(struct names *n, const struct hook *h)
 {
 	const u64 *a = h->args;
@@ -194,57 +202,67 @@ static __always_inline u32 device_number(u32 device)
 	return major << 20 | minor;
 }
 
+/* Takes what was seen in the middle of the call. */
+static __always_inline void name_seen(struct pending *seen, struct task_struct *task)
+{
+	u64 key = (u64)task;
+	struct pending *p = bpf_map_lookup_elem(&pendings, &key);
+
+	if (!p)
+		return;
+	seen->words[NAME_INODE] = p->words[NAME_INODE];
+	seen->words[NAME_DEV] = p->words[NAME_DEV];
+	bpf_map_delete_elem(&pendings, &key);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_name, struct pt_regs *regs, long ret)
 {
-	struct pending *p, kept = {};
-	struct names n = {};
+	struct pending seen = {};
 	struct scratch *s;
+	struct names *n;
 	struct hook h;
-	u64 key;
+	u32 zero = 0;
 
-	hook_fill(&h, regs, ret);
-	names_fill(&n, &h);
-	if (n.event == TL_EVENT_INODE_UNLINK || n.event == TL_EVENT_INODE_LINK) {
-		key = (u64)h.task;
-		p = bpf_map_lookup_elem(&pendings, &key);
-		if (p) {
-			kept.words[NAME_INODE] = p->words[NAME_INODE];
-			kept.words[NAME_DEV] = p->words[NAME_DEV];
-			bpf_map_delete_elem(&pendings, &key);
-		}
-	}
-	if (ret || !event_wanted(n.event))
+	n = bpf_map_lookup_elem(&names_memory, &zero);
+	if (!n)
 		return 0;
-	s = hook_begin(&h, n.event);
+	__builtin_memset(n, 0, sizeof(*n));
+	hook_fill(&h, regs, ret);
+	names_fill(n, &h);
+	if (n->event == TL_EVENT_INODE_UNLINK || n->event == TL_EVENT_INODE_LINK)
+		name_seen(&seen, h.task);
+	if (ret || !event_wanted(n->event))
+		return 0;
+	s = hook_begin(&h, n->event);
 	if (!s)
 		return 0;
-	switch (n.event) {
+	switch (n->event) {
 	case TL_EVENT_INODE_UNLINK:
-		if (kept.words[NAME_INODE]) {
-			derived_set(s, UNLINK_INODE, kept.words[NAME_INODE]);
-			derived_set(s, UNLINK_DEV, kept.words[NAME_DEV]);
+		if (seen.words[NAME_INODE]) {
+			derived_set(s, UNLINK_INODE, seen.words[NAME_INODE]);
+			derived_set(s, UNLINK_DEV, seen.words[NAME_DEV]);
 		}
 		break;
 	case TL_EVENT_INODE_LINK:
-		if (kept.words[NAME_INODE]) {
-			derived_set(s, LINK_INODE, kept.words[NAME_INODE]);
-			derived_set(s, LINK_DEV, kept.words[NAME_DEV]);
+		if (seen.words[NAME_INODE]) {
+			derived_set(s, LINK_INODE, seen.words[NAME_INODE]);
+			derived_set(s, LINK_DEV, seen.words[NAME_DEV]);
 		}
 		break;
 	case TL_EVENT_INODE_MKNOD:
-		derived_set(s, MKNOD_MODE, n.mode);
-		derived_set(s, MKNOD_DEV, device_number(n.device));
+		derived_set(s, MKNOD_MODE, n->mode);
+		derived_set(s, MKNOD_DEV, device_number(n->device));
 		break;
 	case TL_EVENT_INODE_MKDIR:
-		derived_set(s, MKDIR_MODE, n.mode);
+		derived_set(s, MKDIR_MODE, n->mode);
 		break;
 	}
-	part_place(s, 0, h.task, n.dir, (void *)n.name);
-	if (n.event == TL_EVENT_INODE_SYMLINK)
-		part_string(s, SYMLINK_TARGET, (void *)n.new_name, true);
-	else if (n.new_name)
-		part_place(s, 1, h.task, n.new_dir, (void *)n.new_name);
+	part_place(s, 0, h.task, n->dir, (void *)n->name);
+	if (n->event == TL_EVENT_INODE_SYMLINK)
+		part_string(s, SYMLINK_TARGET, (void *)n->new_name, true);
+	else if (n->new_name)
+		part_place(s, 1, h.task, n->new_dir, (void *)n->new_name);
 	derived_output(s);
 	return 0;
 }

@@ -147,8 +147,6 @@ static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct
 	__builtin_memcpy(r->args, args, sizeof(args));
 	s->used = sizeof(*r);
 	call_parts(s, call);
-	if (call->file)
-		call_file(s, task, call);
 	return s;
 }
 
@@ -204,8 +202,11 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		bpf_map_delete_elem(&saved, &key);
 	}
 	s = call_collect(regs, task, ret, id, call);
-	if (s)
-		call_output(id.event, s->data, s->used, RECORD_SIZE);
+	if (!s)
+		return;
+	if (call->file)
+		call_file(s, task, call);
+	call_output(id.event, s->data, s->used, RECORD_SIZE);
 }
 
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *task,
