@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tripline/tripline/matcher"
@@ -115,7 +116,9 @@ func loadAll(t testing.TB, cfg Config) *Program {
 	}
 	prog, problems := lang.Load(files)
 	for _, p := range problems {
-		t.Error(p.Error())
+		if !p.Warning {
+			t.Error(p.Error())
+		}
 	}
 	return prog.(*Program)
 }
@@ -184,12 +187,9 @@ func TestWaysAgree(t *testing.T) {
 		compareWays(t, prog, machine, fast, view, randomRecord(r), uint64(i)+1, hits)
 	}
 	for _, rule := range prog.loaded {
-		if hits[rule.Name] == 0 {
-			t.Logf("no random event matches %q", rule.Name)
+		if hits[rule.Name] == 0 && strings.HasPrefix(rule.At.File, "testdata/") {
+			t.Errorf("no random event matches %q: the events are too far from the rules", rule.Name)
 		}
-	}
-	if len(hits) < len(prog.loaded)/2 {
-		t.Errorf("only %d of %d rules ever matched: the events are too far from the rules", len(hits), len(prog.loaded))
 	}
 }
 
