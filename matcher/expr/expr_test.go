@@ -88,7 +88,7 @@ func TestTerminalShell(t *testing.T) {
 			t.Errorf("output %q lacks %q", got[0].Output, want)
 		}
 	}
-	for name, want := range map[string]any{"proc.tty": int64(34816), "proc.vpid": int64(7), "container.privileged": nil} {
+	for name, want := range map[string]any{"proc.tty": uint64(34816), "proc.vpid": int64(7), "user.name": "root"} {
 		if got := got[0].Values[name]; got != want {
 			t.Errorf("value of %s is %v, want %v", name, got, want)
 		}
