@@ -14,4 +14,9 @@ package tripline.device_mount
 match := {"mounted device": device} if {
 	device := input.argsByName.dev_name
 	startswith(device, "/dev/")
+	not bind
 }
+
+# A bind mount shows a file elsewhere, not what is on the device; engines hide
+# files from containers behind /dev/null so.
+bind if contains(input.argsByName.flags, "MS_BIND")

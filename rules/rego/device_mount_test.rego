@@ -11,3 +11,13 @@ test_others_are_not if {
 		not match with input as mounted(device)
 	}
 }
+
+test_bind_is_not if {
+	every flags in ["MS_BIND", "MS_RDONLY|MS_BIND|MS_REC"] {
+		not match with input as object.union(mounted("/dev/null"), {"argsByName": {"flags": flags}})
+	}
+}
+
+test_other_flags_are if {
+	match with input as object.union(mounted("/dev/sda1"), {"argsByName": {"flags": "MS_RDONLY|MS_NOSUID"}})
+}

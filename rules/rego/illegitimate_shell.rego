@@ -18,3 +18,13 @@ match := {"file path": path} if {
 	path := input.argsByName.pathname
 	regex.match(`/(ash|bash|csh|dash|ksh|sh|tcsh|zsh)$`, path)
 }
+
+# A shell that is one of many tools in a program: the name it is called by says
+# which, or the first argument.
+match := {"file path": path} if {
+	input.processName in servers
+	path := input.argsByName.pathname
+	regex.match(`/(busybox|toybox)(\.[a-z]+)?$`, path)
+	some i in [0, 1]
+	regex.match(`^(.*/)?-?(ash|hush|sh)$`, input.argsByName.argv[i])
+}
