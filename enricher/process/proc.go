@@ -122,7 +122,7 @@ func (r *reader) read(pid int32, wantTicks uint64) (*msg.Process, error) {
 	}
 	p := &msg.Process{
 		Pid: pid, Ppid: st.ppid, StartTime: st.startTicks * tick, Comm: st.comm,
-		Pgid: st.pgid, Sid: st.sid, Tty: kernelDev(st.tty),
+		Pgid: st.pgid, Sid: st.sid, Tty: st.tty,
 		Knowledge: msg.Knowledge_KNOWLEDGE_PROC,
 	}
 	if st.flags&pfKThread != 0 {
@@ -290,14 +290,6 @@ func (r *reader) pids() ([]int32, error) {
 		}
 	}
 	return out, nil
-}
-
-// kernelDev makes the kernel's dev_t (major << 20 | minor) of the form that
-// procfs and stat(2) show (new_encode_dev of linux/kdev_t.h).
-func kernelDev(d uint32) uint32 {
-	major := d & 0xfff00 >> 8
-	minor := d&0xff | d>>12&0xfff00
-	return major<<20 | minor
 }
 
 func splitArgs(b []byte) []string {

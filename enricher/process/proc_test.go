@@ -37,15 +37,6 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestKernelDev(t *testing.T) {
-	for _, c := range []struct{ major, minor uint32 }{{136, 0}, {136, 3}, {4, 64}, {8, 300}, {259, 70000}} {
-		shown := c.minor&0xff | c.major<<8 | c.minor&^0xff<<12 // new_encode_dev of linux/kdev_t.h
-		if got := kernelDev(shown); got != c.major<<20|c.minor {
-			t.Errorf("%d:%d becomes %#x", c.major, c.minor, got)
-		}
-	}
-}
-
 func TestReadSelf(t *testing.T) {
 	r := &reader{root: "/proc", cgroup: func(b []byte) string { return string(b[:1]) }}
 	p, err := r.read(int32(os.Getpid()), 0)

@@ -1323,9 +1323,11 @@ type Process struct {
 	Exe             *Executable            `protobuf:"bytes,8,opt,name=exe,proto3" json:"exe,omitempty"`
 	Args            []string               `protobuf:"bytes,9,rep,name=args,proto3" json:"args,omitempty"`
 	// args_omitted is how many bytes of the command line did not fit.
-	ArgsOmitted  uint32       `protobuf:"varint,10,opt,name=args_omitted,json=argsOmitted,proto3" json:"args_omitted,omitempty"`
-	Cwd          string       `protobuf:"bytes,11,opt,name=cwd,proto3" json:"cwd,omitempty"`
-	Tty          uint32       `protobuf:"varint,12,opt,name=tty,proto3" json:"tty,omitempty"` // device number of the controlling terminal, 0 for none
+	ArgsOmitted uint32 `protobuf:"varint,10,opt,name=args_omitted,json=argsOmitted,proto3" json:"args_omitted,omitempty"`
+	Cwd         string `protobuf:"bytes,11,opt,name=cwd,proto3" json:"cwd,omitempty"`
+	// tty is the controlling terminal as procfs numbers it (new_encode_dev of
+	// linux/kdev_t.h: /dev/pts/0 is 34816), 0 for none.
+	Tty          uint32       `protobuf:"varint,12,opt,name=tty,proto3" json:"tty,omitempty"`
 	Sid          int32        `protobuf:"varint,13,opt,name=sid,proto3" json:"sid,omitempty"` // session leader's pid
 	Pgid         int32        `protobuf:"varint,14,opt,name=pgid,proto3" json:"pgid,omitempty"`
 	NsSid        int32        `protobuf:"varint,15,opt,name=ns_sid,json=nsSid,proto3" json:"ns_sid,omitempty"`
