@@ -32,7 +32,7 @@ func (o *matchOutput) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.webhook, "webhook", "", "`URL` to post each detection to")
 	fs.StringVar(&o.hookTmpl, "webhook-template", "", "`file` with a Go template for what is posted, instead of JSON")
 	fs.StringVar(&o.contentType, "webhook-content-type", "", "content `type` of what is posted")
-	fs.DurationVar(&o.giveUp, "webhook-give-up", 30*time.Second, "for how `long` to try to post one detection")
+	fs.DurationVar(&o.giveUp, "webhook-give-up", 30*time.Second, "for how long to try to post one detection")
 }
 
 // open prepares the output; everything wrong with it is a usage error.

@@ -39,7 +39,7 @@ enricher added. "tripline replay FILE" holds them against rules again, and
 	}
 	fs := c.Flags()
 	f.client.register(fs)
-	fs.DurationVar(&f.span, "for", 0, "how `long`; 0 is until interrupted")
+	fs.DurationVar(&f.span, "for", 0, "how long; 0 is until interrupted")
 	fs.StringSliceVar(&f.events, "events", nil, "ask the sensors for these `events` while recording")
 	fs.BoolVar(&f.force, "force", false, "overwrite the file")
 	return c
