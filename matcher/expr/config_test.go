@@ -9,7 +9,7 @@ import (
 
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr"
-	"github.com/tripline/tripline/matcher/expr/ruletest"
+	"github.com/tripline/tripline/pkg/msg"
 )
 
 // two rules for the same event, of which the second is worse.
@@ -27,6 +27,15 @@ const two = `
   priority: CRITICAL
   tags: [b, T1059]
 `
+
+// shell is the start of a shell by root on the host.
+func shell() msg.Record {
+	var b msg.Builder
+	b.String("")
+	p := b.Process(&msg.Process{Pid: 100, NsPid: 100, Comm: "sh", Args: []string{"sh"}, Cred: &msg.Credentials{}})
+	b.Event(&msg.Event{Seq: 1, Time: 1_700_000_000_000_000_000, Type: 1001, Process: p, Tid: 100})
+	return b.Take().Record(0)
+}
 
 // fired loads the rules with a configuration and says what fires for a shell.
 func fired(t *testing.T, config string) []string {
@@ -46,14 +55,7 @@ func fired(t *testing.T, config string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases, err := ruletest.Parse("t", []byte("- name: n\n  event: {name: sched_process_exec, process: {comm: sh, args: [sh]}}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := cases[0].Record()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rec := shell()
 	var out []string
 	for i := range prog.Rules() {
 		if err := w.Match(i, &matcher.Event{Record: rec, Serial: 1}, func(f matcher.Finding) { out = append(out, f.Output) }); err != nil {

@@ -7,78 +7,72 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr"
-	"github.com/tripline/tripline/matcher/expr/ruletest"
+	"github.com/tripline/tripline/matcher/ruletest"
 )
 
-// load loads all rule files of this folder, which must be without problems.
-func load(t *testing.T) (prog matcher.Program, files []string) {
-	t.Helper()
-	cfg := expr.DefaultConfig()
-	cfg.RuleMatching = expr.All
-	lang := expr.New(cfg, slog.New(slog.DiscardHandler))
-	paths, err := filepath.Glob("*.yaml")
+// TestRules: the tests pass, every rule is the expected finding of one, and
+// every rule says what its reader needs to know.
+func TestRules(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	all := expr.DefaultConfig()
+	all.RuleMatching = expr.All
+	langs := []matcher.Language{expr.New(all, log)}
+	cfg := matcher.DefaultConfig()
+	cfg.Rules = []string{"."}
+	report, err := ruletest.Run(t.Context(), cfg, langs, fstest.MapFS{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in []matcher.File
-	for _, p := range paths {
-		if !lang.Owns(p) {
-			continue
-		}
-		b, err := os.ReadFile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in = append(in, matcher.File{Path: p, Content: b})
-		files = append(files, p)
-	}
-	prog, problems := lang.Load(in)
-	for _, p := range problems {
+	for _, p := range report.Problems {
 		t.Error(p.Error())
 	}
-	return prog, files
-}
-
-func TestRules(t *testing.T) {
-	prog, files := load(t)
-	fired := map[string]bool{}
-	for _, f := range files {
-		if strings.HasPrefix(f, "00-") {
-			continue
+	for _, r := range report.Results {
+		if r.Failure != "" {
+			t.Errorf("%s:%d: %s: %s", r.File, r.Line, r.Name, r.Failure)
 		}
-		t.Run(f, func(t *testing.T) {
-			path := strings.TrimSuffix(f, ".yaml") + "_test.yaml"
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("the rule has no tests: %v", err)
-			}
-			cases, err := ruletest.Parse(path, b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			failures, err := ruletest.Run(prog, cases)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, x := range failures {
-				t.Error(x.Error())
-			}
-			for _, c := range cases {
-				for _, e := range c.Expect {
-					fired[e.Rule] = true
-				}
-			}
-		})
 	}
-	for _, r := range prog.Rules() {
-		if !fired[r.Info.Name] {
-			t.Errorf("no test expects the rule %q to fire", r.Info.Name)
+	expected := expectations(t)
+	rs, err := matcher.Load(cfg, langs, fstest.MapFS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rs.Rules {
+		if file := tests(r.File); !expected[file][r.Info.Name] && !expected[file][r.Info.ID] {
+			t.Errorf("no test in %s expects the rule %q to fire", file, r.Info.Name)
 		}
 		if len(r.Select) == 0 || r.Info.Description == "" || len(r.Info.Tags) == 0 || r.Info.MITRE == "" {
 			t.Errorf("the rule %q lacks events, a description, tags or a technique", r.Info.Name)
 		}
 	}
+}
+
+// tests is the file with the tests of a rule file.
+func tests(file string) string { return strings.TrimSuffix(file, ".yaml") + "_test.yaml" }
+
+// expectations lists the rules that each file of tests expects to fire.
+func expectations(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	paths, err := filepath.Glob("*_test.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no tests: %v", err)
+	}
+	out := map[string]map[string]bool{}
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases, _ := ruletest.Parse(matcher.File{Path: p, Content: b})
+		out[p] = map[string]bool{}
+		for _, c := range cases {
+			for _, x := range c.Expect {
+				out[p][x.Rule] = true
+			}
+		}
+	}
+	return out
 }
