@@ -21,6 +21,7 @@
 #include "socket.bpf.c"
 #include "name.bpf.c"
 #include "identity.bpf.c"
+#include "uring.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

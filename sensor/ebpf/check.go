@@ -64,8 +64,12 @@ func checkPrivilege() Finding {
 	return Finding{Name: "privilege", OK: true, Detail: fmt.Sprintf("user %d may load programs", os.Geteuid())}
 }
 
-// programs lists the programs of the object.
+// programs lists the programs of the object that are for this kernel.
 func programs() ([]string, error) {
+	absent, err := absentPrograms()
+	if err != nil {
+		return nil, err
+	}
 	bpf.SetLoggerCbs(bpf.Callbacks{Log: func(int, string) {}})
 	m, err := open(object)
 	if err != nil {
@@ -75,7 +79,9 @@ func programs() ([]string, error) {
 	var names []string
 	it := m.Iterator()
 	for p := it.NextProgram(); p != nil; p = it.NextProgram() {
-		names = append(names, p.Name())
+		if !absent[p.Name()] {
+			names = append(names, p.Name())
+		}
 	}
 	return names, nil
 }

@@ -19,6 +19,8 @@ type derivation struct {
 	// programs are attached while the event is wanted. It can be had without
 	// them, if with less to tell.
 	programs []string
+	// required are those of the programs that it cannot be had without.
+	required []string
 	// always are programs that are attached from the start, since their place
 	// in the order of programs matters; they look at the event's gate.
 	always []string
@@ -50,6 +52,8 @@ func derivations() []derivation {
 	unlink := []string{"unlink", "unlinkat"}
 	link := []string{"link", "linkat"}
 	ctime := []string{"on_ctime", "on_ctime_skip"}
+	// One of the two ways to see a submission is there.
+	uring := []string{"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete"}
 	spaces := []string{"unshare", "setns"}
 	creds := []string{
 		"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups",
@@ -57,7 +61,7 @@ func derivations() []derivation {
 		"setgroups16", "capset", "prctl", "unshare", "setns",
 	}
 	return []derivation{
-		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}},
+		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}, programs: uring},
 		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck},
 		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect},
 		{event: "magic_write", hook: hookWrite, exit: []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}},
@@ -66,11 +70,13 @@ func derivations() []derivation {
 		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}},
 		{event: "security_kernel_read_file", hook: hookLoad, exit: []string{"finit_module", "kexec_file_load"}},
 		{event: "security_socket_create", hook: hookSocket, exit: []string{"socket", "socketcall"}},
-		{event: "security_socket_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}},
+		{event: "security_socket_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
 		{event: "security_socket_bind", hook: hookSocket, exit: []string{"bind", "socketcall"}},
 		{event: "security_socket_listen", hook: hookSocket, exit: []string{"listen", "socketcall"}},
 		{event: "security_socket_accept", hook: hookSocket, exit: []string{"accept", "accept4", "socketcall"}},
 		{event: "security_socket_setsockopt", hook: hookSocket, exit: []string{"setsockopt", "socketcall"}},
+		{event: "io_uring_open", programs: uring, required: []string{"on_uring_complete"}},
+		{event: "io_uring_connect", programs: uring, required: []string{"on_uring_complete"}},
 		{event: "socket_dup", hook: hookDup, exit: []string{"dup", "dup2", "dup3", "fcntl", "fcntl64"}},
 		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime},
 		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}},
@@ -87,7 +93,7 @@ func derivations() []derivation {
 
 // needs lists the programs without which the event cannot be had.
 func (d *derivation) needs(f map[hook]hookPrograms) []string {
-	out := append([]string(nil), d.always...)
+	out := append(slices.Clone(d.always), d.required...)
 	if len(d.exit) > 0 {
 		out = append(out, f[d.hook].exit)
 	}
@@ -118,7 +124,7 @@ func newDerived(loaded func(program string) bool) *derived {
 				d.refused[e.ID] = "this kernel does not take the program " + p
 			}
 		}
-		v.programs = slices.DeleteFunc(v.programs, func(p string) bool { return !loaded(p) })
+		v.programs = slices.DeleteFunc(slices.Clone(v.programs), func(p string) bool { return !loaded(p) })
 		d.by[e.ID] = append(d.by[e.ID], v)
 	}
 	for id := range d.refused {

@@ -3,8 +3,11 @@
 package ebpf
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"regexp"
+	"strings"
 	"unsafe"
 
 	bpf "github.com/aquasecurity/libbpfgo"
@@ -22,7 +25,9 @@ func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]
 			optional[p] = true
 		}
 	}
-	skipped = make(map[string]bool)
+	if skipped, err = absentPrograms(); err != nil {
+		return nil, nil, err
+	}
 	for {
 		if m, err = s.openObject(skipped); err != nil {
 			return nil, nil, err
@@ -40,6 +45,29 @@ func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]
 		skipped[found[1]] = true
 		said.forget()
 	}
+}
+
+// absentPrograms finds the programs for tracepoints that this kernel does not
+// have: each kernel has its own ways of telling some things.
+func absentPrograms() (map[string]bool, error) {
+	types, err := os.ReadFile(btfPath)
+	if err != nil {
+		return nil, explain(err, "reading the kernel's types")
+	}
+	m, err := open(object)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	out := make(map[string]bool)
+	it := m.Iterator()
+	for p := it.NextProgram(); p != nil; p = it.NextProgram() {
+		name, ok := strings.CutPrefix(p.SectionName(), "tp_btf/")
+		if ok && !bytes.Contains(types, []byte("\x00btf_trace_"+name+"\x00")) {
+			out[p.Name()] = true
+		}
+	}
+	return out, nil
 }
 
 func (s *Source) openObject(skip map[string]bool) (*bpf.Module, error) {
