@@ -5,6 +5,7 @@ import (
 
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/file"
+	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/webhook"
 )
@@ -21,6 +22,7 @@ func kinds() []kind {
 		sink("stdout", stdout.DefaultConfig, newStdout),
 		sink("file", file.DefaultConfig, newFile),
 		sink("webhook", webhook.DefaultConfig, newWebhook),
+		sink("slack", slack.DefaultConfig, newSlack),
 	}
 }
 
@@ -29,3 +31,5 @@ func newStdout(c stdout.Config, e Env) (notifier.Sink, error) { return stdout.Ne
 func newFile(c file.Config, _ Env) (notifier.Sink, error) { return file.New(c) }
 
 func newWebhook(c webhook.Config, _ Env) (notifier.Sink, error) { return webhook.New(c) }
+
+func newSlack(c slack.Config, _ Env) (notifier.Sink, error) { return slack.New(c) }
