@@ -1,0 +1,289 @@
+package expr
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/check"
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
+	"github.com/tripline/tripline/matcher/expr/falco/loader"
+	"github.com/tripline/tripline/pkg/msg"
+	"github.com/tripline/tripline/pkg/msg/catalogue"
+)
+
+// The run of `make bench-expr`: what it measures, how often and for how long.
+const (
+	benchRounds = 5
+	benchSpan   = 150 * time.Millisecond
+	benchEvents = 2048
+	batchEvents = 256
+)
+
+// BenchmarkRates prints how many events per second one core holds against 25,
+// 56 and 93 rules: as closures, on expr's machine, and with expr used plainly,
+// one map of fields an event and one program a rule. The ways take turns, so
+// that what else the machine does falls on all of them; the medians count.
+// TRIPLINE_BENCH_RULES names a directory of rule files to take instead of ours.
+func BenchmarkRates(b *testing.B) {
+	dir := os.Getenv("TRIPLINE_BENCH_RULES")
+	base := benchRules(b, dir)
+	events := benchLoad()
+	fmt.Printf("%d events: 70 %% open, 20 %% exec, 10 %% connect; events/s on one core, medians of %d rounds\n", len(events), benchRounds)
+	fmt.Printf("%6s %12s %12s %12s %18s %10s %9s\n", "rules", "closures", "machine", "plain expr", "plain, by type", "findings", "closures×")
+	for _, n := range []int{25, 56, 93, len(base)} {
+		if n == len(base) && dir == "" || n > len(base) && dir != "" {
+			continue
+		}
+		prog := benchProgram(b, base, n)
+		ways := benchWays(b, prog, events)
+		rates := make([][]float64, len(ways))
+		for range benchRounds {
+			for i, w := range ways {
+				rates[i] = append(rates[i], rate(w, len(events)))
+			}
+		}
+		med := make([]float64, len(ways))
+		for i, r := range rates {
+			slices.Sort(r)
+			med[i] = r[len(r)/2]
+		}
+		found := ways[0]()
+		for i, w := range ways {
+			if got := w(); got != found {
+				b.Errorf("%d rules: way %d finds %d, closures %d", n, i, got, found)
+			}
+		}
+		fmt.Printf("%6d %12.0f %12.0f %12.0f %18.0f %9.2f%% %9.1f\n", n, med[0], med[1], med[2], med[3], 100*float64(found)/float64(len(events)), med[0]/med[2])
+	}
+}
+
+// rate runs a way for a while and returns events per second.
+func rate(way func() int, events int) float64 {
+	began, n := time.Now(), 0
+	for time.Since(began) < benchSpan {
+		way()
+		n += events
+	}
+	return float64(n) / time.Since(began).Seconds()
+}
+
+// benchWays lists the ways: each holds all events against the rules once and
+// returns how many findings there were.
+func benchWays(b *testing.B, prog *Program, events []*matcher.Event) []func() int {
+	fast, err := prog.newWorker(false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	machine, err := prog.newWorker(true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	index := make([][]int, len(events))
+	all := make([][]int, len(events))
+	for i, ev := range events {
+		for k, r := range prog.rules {
+			all[i] = append(all[i], k)
+			if slices.ContainsFunc(r.Select, func(s matcher.Selector) bool {
+				return (s.Event == "" || s.Event == ev.Name()) && (s.Origin == matcher.AnyOrigin || s.Origin == ev.Origin)
+			}) {
+				index[i] = append(index[i], k)
+			}
+		}
+	}
+	p := newPlain(b, prog)
+	return []func() int{worker(b, fast, events, index), worker(b, machine, events, index), p.way(b, events, all), p.way(b, events, index)}
+}
+
+func worker(b *testing.B, w *Worker, events []*matcher.Event, index [][]int) func() int {
+	serial := uint64(0)
+	return func() (found int) {
+		count := func(matcher.Finding) { found++ }
+		for i, ev := range events {
+			serial++
+			ev.Serial = serial
+			for _, k := range index[i] {
+				if err := w.Match(k, ev, count); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		return found
+	}
+}
+
+// benchRules loads the rules of a directory, "" for ours, in an order that has
+// nothing to do with their names.
+func benchRules(b *testing.B, dir string) []*loader.Rule {
+	cfg := DefaultConfig()
+	cfg.RuleMatching = All
+	lang := New(cfg, slog.New(slog.DiscardHandler))
+	own := dir == ""
+	if own {
+		dir = "../../rules/expr"
+	}
+	var in []matcher.File
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !lang.Owns(p) {
+			return err
+		}
+		content, err := os.ReadFile(p)
+		in = append(in, matcher.File{Path: p, Content: content})
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	prog, _ := lang.Load(in)
+	var out []*loader.Rule
+	for _, r := range prog.(*Program).loaded {
+		if r.Enabled {
+			out = append(out, r)
+		}
+	}
+	if len(out) == 0 {
+		b.Fatalf("no rules in %s", dir)
+	}
+	if own {
+		rand.New(rand.NewPCG(1, 1)).Shuffle(len(out), func(i, k int) { out[i], out[k] = out[k], out[i] })
+	}
+	return out
+}
+
+// benchProgram makes a program of n rules. When there are less, some come
+// again with other names of programs and files in them.
+func benchProgram(b *testing.B, base []*loader.Rule, n int) *Program {
+	cfg := DefaultConfig()
+	cfg.RuleMatching = All
+	p := &Program{cfg: cfg}
+	for i := range n {
+		r := *base[i%len(base)]
+		if round := i / len(base); round > 0 {
+			r.Name = fmt.Sprintf("%s %d", r.Name, round)
+			r.Resolved = varied(r.Resolved, round)
+			var err error
+			if r.Compiled, _, err = check.Compile(r.Resolved, fields.NewTable(nil)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		p.loaded = append(p.loaded, &r)
+		p.rules = append(p.rules, describe(&r, map[string]string{}))
+	}
+	return p
+}
+
+// varied changes the texts that fields of processes and files are compared with.
+func varied(n ast.Node, round int) ast.Node {
+	kids := func(in []ast.Node) []ast.Node {
+		out := make([]ast.Node, len(in))
+		for i, k := range in {
+			out[i] = varied(k, round)
+		}
+		return out
+	}
+	switch n := n.(type) {
+	case *ast.And:
+		return &ast.And{At: n.At, Kids: kids(n.Kids)}
+	case *ast.Or:
+		return &ast.Or{At: n.At, Kids: kids(n.Kids)}
+	case *ast.Not:
+		return &ast.Not{At: n.At, Kid: varied(n.Kid, round)}
+	case *ast.Check:
+		f, ok := n.Left.(*ast.Field)
+		v, has := n.Right.(*ast.Values)
+		if !ok || !has || !slices.Contains([]string{"proc.name", "proc.pname", "proc.aname", "proc.exepath", "proc.cmdline", "proc.args", "fd.name", "fs.path.name"}, f.Name) {
+			return n
+		}
+		c, items := *n, *v
+		items.Items = slices.Clone(v.Items)
+		for i := range items.Items {
+			items.Items[i].Text += fmt.Sprintf("-%d", round)
+		}
+		c.Right = &items
+		return &c
+	}
+	return n
+}
+
+// benchLoad makes events of a busy server.
+func benchLoad() []*matcher.Event {
+	r := rand.New(rand.NewPCG(7, 7))
+	paths := strings.Fields(`/etc/ld.so.cache /usr/lib/x86_64-linux-gnu/libc.so.6 /proc/self/status /etc/nginx/nginx.conf /var/log/app/app.log
+		/tmp/upload-8812 /usr/share/zoneinfo/UTC /etc/resolv.conf /etc/hosts /home/dev/project/main.go /var/lib/postgresql/base/1/2619 /dev/null
+		/sys/fs/cgroup/memory.max /srv/www/index.html /etc/passwd /run/systemd/journal/socket`)
+	programs := strings.Fields("nginx postgres redis-server node java python3 sshd cron systemd bash sh git go curl containerd-shim kubelet")
+	var events []*matcher.Event
+	serial := uint64(0)
+	for len(events) < benchEvents {
+		var b msg.Builder
+		b.String("")
+		b.Batch().Host, b.Batch().BootTime = "bench", 1_700_000_000_000_000_000
+		c := b.Container(&msg.Container{Id: "0123456789abcdef", Name: "web", Image: &msg.Image{Repository: "shop/web", Tag: "1"}, Completeness: msg.Completeness_COMPLETENESS_COMPLETE})
+		root := b.Process(&msg.Process{Pid: 1, NsPid: 1, Comm: "systemd", Args: []string{"systemd"}, Cred: &msg.Credentials{}})
+		var procs []uint32
+		for i := range 40 {
+			name := programs[r.IntN(len(programs))]
+			p := &msg.Process{
+				Pid: int32(100 + i), NsPid: int32(100 + i), Ppid: 1, Comm: name, Args: []string{name, "--config", paths[r.IntN(len(paths))]},
+				Exe: &msg.Executable{Path: "/usr/bin/" + name}, Cred: &msg.Credentials{Uid: uint32(i % 3)}, Ancestors: []uint32{root}, Cwd: "/srv",
+				LoginUid: 4294967295, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+			}
+			if i%2 == 0 {
+				p.Container = c
+			}
+			procs = append(procs, b.Process(p))
+		}
+		for range batchEvents {
+			serial++
+			b.Event(benchEvent(&b, r, serial, procs, paths))
+		}
+		batch := b.Take()
+		for i := range batch.Events {
+			rec := batch.Record(i)
+			ev := &matcher.Event{Record: rec, Origin: matcher.HostOrigin}
+			if rec.Container() != nil {
+				ev.Origin = matcher.ContainerOrigin
+			}
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+func benchEvent(b *msg.Builder, r *rand.Rand, serial uint64, procs []uint32, paths []string) *msg.Event {
+	name := []string{"openat", "openat", "openat", "openat", "openat", "openat", "openat", "sched_process_exec", "sched_process_exec", "connect"}[r.IntN(10)]
+	typ, _ := catalogue.Lookup(name)
+	e := &msg.Event{Seq: serial, Time: int64(serial), Type: uint32(typ.ID), Process: procs[r.IntN(len(procs))], Args: make([]int64, len(typ.Params))}
+	for i := range typ.Params {
+		e.Absent |= 1 << i
+	}
+	set := func(name string, v int64) {
+		if i := typ.Param(name); i >= 0 {
+			e.Args[i] = v
+			e.Absent &^= 1 << i
+		}
+	}
+	switch name {
+	case "openat":
+		p := paths[r.IntN(len(paths))]
+		e.Ret = 3
+		set("pathname", b.String(p))
+		set("flags", []int64{0, 0, 0, 0x241}[r.IntN(4)])
+		e.File = b.File(&msg.File{Fd: 3, Path: p, Mode: 0o100644, Inode: 7})
+	case "connect":
+		a := addresses()[1+r.IntN(5)]
+		set("sockfd", 5)
+		set("addr", b.Address(a))
+		e.File = b.File(&msg.File{Fd: 5, Mode: 0o140000, SocketType: 1, Protocol: 6, Remote: a})
+	}
+	return e
+}
