@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/alertmanager"
 	"github.com/tripline/tripline/notifier/file"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
@@ -23,6 +24,7 @@ func kinds() []kind {
 		sink("file", file.DefaultConfig, newFile),
 		sink("webhook", webhook.DefaultConfig, newWebhook),
 		sink("slack", slack.DefaultConfig, newSlack),
+		sink("alertmanager", alertmanager.DefaultConfig, newAlertmanager),
 	}
 }
 
@@ -33,3 +35,7 @@ func newFile(c file.Config, _ Env) (notifier.Sink, error) { return file.New(c) }
 func newWebhook(c webhook.Config, _ Env) (notifier.Sink, error) { return webhook.New(c) }
 
 func newSlack(c slack.Config, _ Env) (notifier.Sink, error) { return slack.New(c) }
+
+func newAlertmanager(c alertmanager.Config, _ Env) (notifier.Sink, error) {
+	return alertmanager.New(c)
+}
