@@ -24,7 +24,8 @@
 // A rule is named by its id or its name. output lists texts that its line must
 // hold, data the members that its data must have, event (from 0) which of
 // several events it must be found in. The events of a case are of one
-// partition, in order; every case starts with rules that remember nothing.
+// partition, in order; every case starts with rules that remember nothing. A
+// case that expects a rule which is disabled is skipped.
 //
 // The names of events and of their arguments are the catalogue's. Flags and
 // enumerations may be given by name, addresses as host:port or as a path,

@@ -110,6 +110,11 @@ func (s *source) runCases(cfg matcher.Config, langs []matcher.Language, builtin 
 		for i := range cases {
 			c := &cases[i]
 			r := matcher.TestResult{File: c.File, Line: c.Line, Name: c.Name}
+			if off := c.disabled(rules); off != "" {
+				r.Skipped, r.Output = true, fmt.Sprintf("the rule %q is disabled", off)
+				report.Results = append(report.Results, r)
+				continue
+			}
 			// A partition of its own is a memory of its own.
 			r.Failure = c.run(e, rules, partition)
 			e.Forget(partition)
@@ -146,6 +151,16 @@ func rulesIn(rs *matcher.Ruleset, dir string) map[string]matcher.Rule {
 	}
 	delete(out, "")
 	return out
+}
+
+// disabled names an expected rule that is disabled, "" when there is none.
+func (c *Case) disabled(rules map[string]matcher.Rule) string {
+	for _, x := range c.Expect {
+		if rules[x.Rule].Disabled {
+			return x.Rule
+		}
+	}
+	return ""
 }
 
 // run returns what is not as expected.
