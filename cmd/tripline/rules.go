@@ -17,7 +17,7 @@ import (
 
 func newRules() *cobra.Command {
 	c := &cobra.Command{Use: "rules", Short: "The rules: what loads, from where, and what is wrong with it"}
-	c.AddCommand(newRulesList(), newRulesDescribe(), newRulesLint(), newRulesTest())
+	c.AddCommand(newRulesList(), newRulesDescribe(), newRulesFields(), newRulesLint(), newRulesTest())
 	return c
 }
 

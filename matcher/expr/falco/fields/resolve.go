@@ -2,6 +2,8 @@ package fields
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,8 +39,14 @@ var all = sync.OnceValue(func() *Table {
 	return t
 })
 
-// All lists the table.
-func (t *Table) All() []*Def { return t.order }
+// All lists the table, constants last.
+func (t *Table) All() []*Def {
+	out := slices.Clone(t.order)
+	for _, name := range slices.Sorted(maps.Keys(t.static)) {
+		out = append(out, staticDef("static."+name, t.static[name]))
+	}
+	return out
+}
 
 // Suggested lists the fields that every output line may end with.
 func (t *Table) Suggested() []*Def {
@@ -156,6 +164,27 @@ func (d *Def) argHint() string {
 		return ": " + d.Name + ".NAME or " + d.Name + "[N]"
 	}
 	return ""
+}
+
+// Form is how the field is written with an argument, "" when it takes none.
+func (d *Def) Form() string {
+	_, form, _ := strings.Cut(d.argHint(), ": ")
+	if form != "" && d.Has(NeedArg) {
+		form += " (needed)"
+	}
+	return form
+}
+
+// TypeName is the name of the type of the field's value.
+func (d *Def) TypeName() string {
+	name := d.Type.Name
+	if name == "-" {
+		name = "any"
+	}
+	if d.List {
+		name = "list of " + name
+	}
+	return name
 }
 
 func staticDef(name, value string) *Def {
