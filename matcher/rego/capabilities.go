@@ -31,6 +31,8 @@ func allowed() (caps *ast.Capabilities, denied map[string]string) {
 			why = "a rule may not do public-key cryptography"
 		case strings.HasPrefix(b.Name, "rego.parse"), strings.HasPrefix(b.Name, "graphql."):
 			why = "a rule may not run a compiler"
+		case b.Name == "strings.render_template", b.Name == "graph.reachable_paths":
+			why = "a rule may not call what cannot be stopped"
 		default:
 			return false
 		}

@@ -22,6 +22,7 @@ type Language struct {
 
 // New returns the language. cfg is one that [Config.Validate] accepts.
 func New(cfg Config, log *slog.Logger) *Language {
+	boundBuiltins()
 	caps, denied := allowed()
 	return &Language{cfg: cfg, log: log.With("language", "rego"), caps: caps, denied: denied}
 }

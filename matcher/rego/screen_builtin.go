@@ -251,6 +251,9 @@ func pattern(x, y operand, t int) op {
 		if v.kind != text {
 			return leave
 		}
+		if steps(x.value.str, len(v.str)) > maxSteps {
+			return ask
+		}
 		l[t] = ofBool(re.MatchString(v.str))
 		return went
 	}

@@ -120,6 +120,10 @@ func scalar(v *value) (ast.Value, bool) {
 
 // toAST is OPA's form of any value; false for the document as a whole.
 func (m *machine) toAST(v *value) (ast.Value, bool) {
+	// A small value may hold the same part over and over.
+	if !m.spend(1) {
+		return nil, false
+	}
 	switch v.kind {
 	case list:
 		items := v.ref.(*listOf).items

@@ -129,7 +129,13 @@ func (v *value) typeOf() kind {
 }
 
 // equal compares as Rego's == does.
-func equal(a, b *value) verdict {
+func equal(a, b *value) verdict { return equalWithin(a, b, maxNesting) }
+
+// maxNesting is how deep lists in lists are compared: one that holds the same
+// list over and over is small, and takes for ever to go through.
+const maxNesting = 2
+
+func equalWithin(a, b *value, depth int) verdict {
 	switch {
 	case a.kind == text && b.kind == text:
 		return verdictOf(a.str == b.str)
@@ -143,23 +149,26 @@ func equal(a, b *value) verdict {
 	case null:
 		return yes
 	case foreign:
-		if b.kind == foreign {
+		if b.kind == foreign && sizeOf(a.ref.(ast.Value), maxCompared) <= maxCompared {
 			return verdictOf(a.ref.(ast.Value).Compare(b.ref.(ast.Value)) == 0)
 		}
 	case list:
 		if b.kind == list {
-			return equalLists(a.ref.(*listOf).items, b.ref.(*listOf).items)
+			return equalLists(a.ref.(*listOf).items, b.ref.(*listOf).items, depth-1)
 		}
 	}
 	return unsure
 }
 
-func equalLists(a, b []value) verdict {
+func equalLists(a, b []value, depth int) verdict {
 	if len(a) != len(b) {
 		return no
 	}
+	if depth < 0 {
+		return unsure
+	}
 	for i := range a {
-		if v := equal(&a[i], &b[i]); v != yes {
+		if v := equalWithin(&a[i], &b[i], depth); v != yes {
 			return v
 		}
 	}
