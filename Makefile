@@ -96,6 +96,10 @@ bench: ## what a system call costs, and how many events per second the pipeline 
 bench-expr: ## events per second of rules in YAML, in three ways (RULES=directory takes its files instead of ours)
 	$(Q)TRIPLINE_BENCH_RULES='$(if $(RULES),$(abspath $(RULES)))' $(GO) test -run '^$$' -bench '^BenchmarkRates$$' -benchtime 1x ./matcher/expr
 
+.PHONY: bench-rego
+bench-rego: ## the same events and Rego signatures, evaluated as Tracee does and as Tripline does
+	@GO=$(GO) scripts/bench-rego
+
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: lint
