@@ -39,11 +39,12 @@ enum {
 
 static __always_inline void file_open_emit(struct scratch *s, struct file *file, u32 asked)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = PEEK(file, f_inode);
+	struct super_block *sb = PEEK(inode, i_sb);
 
-	derived_set(s, FILE_OPEN_FLAGS, BPF_CORE_READ(file, f_flags) | (asked & O_OPENING));
-	derived_set(s, FILE_OPEN_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-	derived_set(s, FILE_OPEN_INODE, BPF_CORE_READ(inode, i_ino));
+	derived_set(s, FILE_OPEN_FLAGS, PEEK(file, f_flags) | (asked & O_OPENING));
+	derived_set(s, FILE_OPEN_DEV, PEEK(sb, s_dev));
+	derived_set(s, FILE_OPEN_INODE, PEEK(inode, i_ino));
 	derived_set(s, FILE_OPEN_CTIME, inode_ctime(inode));
 	part_path(s, FILE_OPEN_PATHNAME, &file->f_path);
 	derived_output(s);
@@ -63,7 +64,7 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 	hook_fill(&h, regs, ret);
 	file = file_of(h.task, ret);
 	/* With O_PATH nothing is opened. */
-	if (!file || BPF_CORE_READ(file, f_flags) & O_PATH)
+	if (!file || PEEK(file, f_flags) & O_PATH)
 		return 0;
 	switch (h.id.event) {
 	case CALL_OPEN:

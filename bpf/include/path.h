@@ -14,8 +14,12 @@ enum {
 	PATH_COMPONENTS = 64,
 };
 
-/* The path is built backwards, so that it ends at PATH_END. */
+/*
+ * The path is built backwards, so that it ends at PATH_END. Where the walk is
+ * lies in here as plain numbers: for the verifier each turn begins alike then.
+ */
 struct path_buffer {
+	volatile u64 dentry, mount, root;
 	u32 start;
 	u32 whole; /* reached the root */
 	u8 text[PATH_END + 256];
@@ -34,8 +38,8 @@ struct {
  */
 static __always_inline bool path_prepend(struct path_buffer *b, struct dentry *dentry, bool slash)
 {
-	u32 length = BPF_CORE_READ(dentry, d_name.len) & 255;
-	const u8 *name = BPF_CORE_READ(dentry, d_name.name);
+	u32 length = PEEK(dentry, d_name.len) & 255;
+	const u8 *name = PEEK(dentry, d_name.name);
 	u32 start = b->start - length - slash;
 
 	opaque(start);
@@ -49,41 +53,46 @@ static __always_inline bool path_prepend(struct path_buffer *b, struct dentry *d
 	return true;
 }
 
-static __always_inline void path_walk(struct path_buffer *b, struct dentry *dentry,
+static __always_inline void path_walk(struct path_buffer *b, struct dentry *start,
 				      struct vfsmount *vfsmount)
 {
 	struct mount *mount = container_of(vfsmount, struct mount, mnt);
-	struct dentry *root = BPF_CORE_READ(mount, mnt.mnt_root);
 
+	b->dentry = (u64)start;
+	b->mount = (u64)mount;
+	b->root = (u64)PEEK(mount, mnt.mnt_root);
 	b->start = PATH_END;
 	b->whole = 0;
 	for (int i = 0; i < PATH_COMPONENTS; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		struct dentry *dentry = (void *)b->dentry;
+		u64 at = (u64)dentry, parent = (u64)PEEK(dentry, d_parent);
 
-		if (dentry == root || dentry == parent) {
-			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+		if (at == b->root || at == parent) {
+			struct mount *above;
 
-			if (!above || above == mount || dentry != root) {
+			mount = (void *)b->mount;
+			above = PEEK(mount, mnt_parent);
+			if (!above || above == mount || at != b->root) {
 				b->whole = 1;
 				break;
 			}
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = above;
-			root = BPF_CORE_READ(mount, mnt.mnt_root);
+			b->dentry = (u64)PEEK(mount, mnt_mountpoint);
+			b->mount = (u64)above;
+			b->root = (u64)PEEK(above, mnt.mnt_root);
 			continue;
 		}
 		if (!path_prepend(b, dentry, true))
 			return;
-		dentry = parent;
+		b->dentry = parent;
 	}
 	/* A memfd, a pipe or a socket has a name but no place. */
 	if (b->start == PATH_END)
-		path_prepend(b, dentry, false);
+		path_prepend(b, (void *)b->dentry, false);
 }
 
 static __always_inline bool part_path(struct scratch *s, u16 id, struct path *path)
 {
-	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	struct dentry *dentry = PEEK(path, dentry);
 	struct tl_part *part = part_next(s);
 	struct path_buffer *b;
 	u32 zero = 0, start, n;
@@ -91,7 +100,7 @@ static __always_inline bool part_path(struct scratch *s, u16 id, struct path *pa
 	b = bpf_map_lookup_elem(&path_buffers, &zero);
 	if (!part || !b || !dentry)
 		return false;
-	path_walk(b, dentry, BPF_CORE_READ(path, mnt));
+	path_walk(b, dentry, PEEK(path, mnt));
 	start = b->start;
 	opaque(start);
 	if (start >= PATH_END)
