@@ -99,7 +99,9 @@ func ReasonOf(err error) Reason {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return ReasonTimeout
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert),
-		errors.As(err, &authority), errors.As(err, &host):
+		errors.As(err, &authority), errors.As(err, &host),
+		// How crypto/tls wraps alerts, whose type it does not export.
+		errors.As(err, &opErr) && (opErr.Op == "remote error" || opErr.Op == "local error"):
 		return ReasonTLS
 	case errors.As(err, &opErr), errors.As(err, &dnsErr):
 		return ReasonUnreachable

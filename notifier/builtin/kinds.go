@@ -8,6 +8,7 @@ import (
 	"github.com/tripline/tripline/notifier/file"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
+	"github.com/tripline/tripline/notifier/syslog"
 	"github.com/tripline/tripline/notifier/webhook"
 )
 
@@ -25,6 +26,7 @@ func kinds() []kind {
 		sink("webhook", webhook.DefaultConfig, newWebhook),
 		sink("slack", slack.DefaultConfig, newSlack),
 		sink("alertmanager", alertmanager.DefaultConfig, newAlertmanager),
+		sink("syslog", syslog.DefaultConfig, newSyslog),
 	}
 }
 
@@ -39,3 +41,5 @@ func newSlack(c slack.Config, _ Env) (notifier.Sink, error) { return slack.New(c
 func newAlertmanager(c alertmanager.Config, _ Env) (notifier.Sink, error) {
 	return alertmanager.New(c)
 }
+
+func newSyslog(c syslog.Config, _ Env) (notifier.Sink, error) { return syslog.New(c) }
