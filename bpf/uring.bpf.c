@@ -121,8 +121,8 @@ static __always_inline bool uring_wanted(u8 opcode)
 {
 	if (uring_opens(opcode))
 		return event_wanted(TL_EVENT_FILE_OPEN) || event_wanted(TL_EVENT_IO_URING_OPEN);
-	return opcode == IORING_OP_CONNECT && (event_wanted(TL_EVENT_SOCKET_CONNECT) ||
-					       event_wanted(TL_EVENT_IO_URING_CONNECT));
+	return opcode == IORING_OP_CONNECT &&
+	       (event_wanted(TL_EVENT_SOCKET_CONNECT) || event_wanted(TL_EVENT_IO_URING_CONNECT));
 }
 
 static __always_inline bool uring_polled(struct io_kiocb *req)

@@ -84,7 +84,8 @@ int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
 	inode = BPF_CORE_READ(file, f_inode);
 	derived_set(s, MAGIC_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
 	derived_set(s, MAGIC_INODE, BPF_CORE_READ(inode, i_ino));
-	part_memory(s, MAGIC_BYTES, (void *)from, size > MAGIC_SIZE ? MAGIC_SIZE : size, MAGIC_SIZE);
+	part_memory(s, MAGIC_BYTES, (void *)from, size > MAGIC_SIZE ? MAGIC_SIZE : size,
+		    MAGIC_SIZE);
 	part_path(s, MAGIC_PATHNAME, &file->f_path);
 	derived_output(s);
 	return 0;

@@ -64,8 +64,8 @@ static __always_inline u32 hook_width(const struct hook *h)
 	return h->id.flags & (TL_FLAG_COMPAT | TL_FLAG_X32) ? 4 : 8;
 }
 
-static __always_inline struct scratch *derived_begin(struct task_struct *task, u32 event,
-						     u16 flags, s64 ret)
+static __always_inline struct scratch *derived_begin(struct task_struct *task, u32 event, u16 flags,
+						     s64 ret)
 {
 	struct scratch *s = scratch_get(SCRATCH_DERIVED);
 	struct tl_derived *r;

@@ -13,6 +13,14 @@
 // on or off is one store. While no system call is wanted at all, the programs
 // on their entry and exit are not attached.
 //
+// Events that are derived (security_file_open, magic_write, mem_prot_alert)
+// tell what the kernel did, from its own objects, under the names of its hooks.
+// Most come of system calls: the programs on their entry and exit pass a call
+// on, by a tail call, to the program of its family. derivations.go has the table
+// of events, calls and programs. A kernel that refuses one of these programs
+// loses its events and nothing else, see [Source.Want]. Where user memory gave
+// another name than the kernel has, the event says so (EVENT_FLAG_MISMATCH).
+//
 // # Order
 //
 // Lifecycle records have a ring of their own, so that a flood of system calls

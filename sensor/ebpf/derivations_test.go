@@ -1,0 +1,107 @@
+//go:build cgo && linux
+
+package ebpf
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tripline/tripline/pkg/msg"
+	"github.com/tripline/tripline/pkg/msg/catalogue"
+)
+
+// TestDerivedGates checks that what nobody wants costs nothing: no program is
+// attached for it and no gate is open.
+func TestDerivedGates(t *testing.T) {
+	w := start(t)
+	always := append(slices.Compact(slices.Sorted(slices.Values(w.derived.always()))), lifecyclePrograms()...)
+	for _, c := range []struct {
+		events   []string
+		attached []string
+		exit     []string // calls whose end is looked at
+		enter    []string
+	}{
+		{nil, nil, nil, nil},
+		{[]string{"magic_write"}, []string{progExit}, []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}, nil},
+		{[]string{"mem_prot_alert"}, []string{progExit, progEnter}, []string{"mmap", "mmap2", "mprotect", "pkey_mprotect"}, []string{"mprotect", "pkey_mprotect"}},
+		{[]string{"security_inode_rmdir", "security_inode_mkdir"}, []string{progExit}, []string{"rmdir", "unlinkat", "mkdir", "mkdirat"}, nil},
+		{[]string{"sched_process_exec"}, nil, nil, nil},
+	} {
+		t.Run(strings.Join(c.events, ","), func(t *testing.T) {
+			var d []msg.EventDemand
+			for _, name := range c.events {
+				d = append(d, msg.EventDemand{Name: name})
+			}
+			if missing := w.Want(d); len(missing) > 0 {
+				t.Skipf("needs a kernel that serves them: %v", missing)
+			}
+			w.Source.mu.Lock()
+			defer w.Source.mu.Unlock()
+			want := append(slices.Clone(always), c.attached...)
+			got := slices.Sorted(maps.Keys(w.links))
+			if slices.Sort(want); !slices.Equal(got, want) {
+				t.Errorf("attached: %q, want %q", got, want)
+			}
+			for _, g := range []struct {
+				what  string
+				calls []string
+				gate  []cByte
+			}{{"end", c.exit, w.shared.m.gate[:]}, {"beginning", c.enter, w.shared.m.entry[:]}} {
+				var open [maxCalls]uint8
+				w.calls.hook(g.calls, open[:])
+				for raw := range open {
+					if open[raw] != uint8(g.gate[raw]) {
+						t.Errorf("the gate at the %s of call %d is %#x, want %#x", g.what, raw, g.gate[raw], open[raw])
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestRefusedProgram checks what is said where a kernel does not take a program.
+func TestRefusedProgram(t *testing.T) {
+	refused := map[string]bool{"enter_memory": true, "on_ctime": true, "on_uring_complete": true}
+	d := newDerived(func(program string) bool { return !refused[program] })
+	for name, want := range map[string]string{
+		"mem_prot_alert": "enter_memory", "io_uring_open": "on_uring_complete",
+		// These can do without.
+		"security_inode_unlink": "", "security_file_open": "",
+	} {
+		e, ok := catalogue.Lookup(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		if reason := d.refused[e.ID]; (reason == "") != (want == "") || !strings.Contains(reason, want) {
+			t.Errorf("%s: %q, want one about %q", name, reason, want)
+		}
+		if (d.by[e.ID] == nil) != (want != "") {
+			t.Errorf("%s is served by %v", name, d.by[e.ID])
+		}
+		for _, v := range d.by[e.ID] {
+			for _, p := range v.programs {
+				if refused[p] {
+					t.Errorf("%s would attach %s", name, p)
+				}
+			}
+		}
+	}
+}
+
+// TestBackends checks that every event that can be had says how.
+func TestBackends(t *testing.T) {
+	w := start(t)
+	got := w.Backends()
+	for _, name := range []string{"sched_process_exec", "security_file_open", "security_bprm_check", "magic_write", "security_sb_mount"} {
+		if got[name] != "tracepoint" {
+			t.Errorf("%s: %q", name, got[name])
+		}
+	}
+	for _, name := range []string{"openat", "hidden_inodes"} {
+		if s, ok := got[name]; ok {
+			t.Errorf("%s: %q", name, s)
+		}
+	}
+}
