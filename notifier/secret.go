@@ -32,8 +32,13 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText returns a placeholder.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText takes the text as it is.
+// UnmarshalText takes the text as it is, but for the placeholder: a
+// configuration that was written out does not hold its secrets, and one that is
+// read back must not run with something else in their place.
 func (s *Secret) UnmarshalText(b []byte) error {
+	if string(b) == hidden {
+		return fmt.Errorf("%s stands for a secret that was left out when this was printed: give the secret, or a file that holds it", hidden)
+	}
 	*s = Secret(b)
 	return nil
 }

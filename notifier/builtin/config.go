@@ -40,6 +40,8 @@ type SinkConfig struct {
 type settings interface {
 	validate() error
 	build(Env) (notifier.Sink, error)
+	// entry is what stands in YAML.
+	entry(name, kind string) any
 }
 
 // kind is one line of the list.
@@ -51,17 +53,20 @@ type kind struct {
 // sink makes a line of the list from a sink's own package.
 func sink[C interface{ Validate() error }](name string, defaults func() C, build func(C, Env) (notifier.Sink, error)) kind {
 	return kind{name, func(unmarshal func(any) error) (settings, error) {
-		// The fields that all sinks have stand beside those of the type.
-		entry := struct {
-			Name   string `yaml:"name"`
-			Type   string `yaml:"type"`
-			Config C      `yaml:",inline"`
-		}{Config: defaults()}
+		entry := entry[C]{Config: defaults()}
 		if err := unmarshal(&entry); err != nil {
 			return nil, err
 		}
 		return configured[C]{entry.Config, build}, nil
 	}}
+}
+
+// entry is one sink in YAML: the fields that all sinks have stand beside those
+// of the type.
+type entry[C any] struct {
+	Name   string `yaml:"name"`
+	Type   string `yaml:"type"`
+	Config C      `yaml:",inline"`
 }
 
 type configured[C interface{ Validate() error }] struct {
@@ -71,6 +76,7 @@ type configured[C interface{ Validate() error }] struct {
 
 func (c configured[C]) validate() error                    { return c.cfg.Validate() }
 func (c configured[C]) build(e Env) (notifier.Sink, error) { return c.new(c.cfg, e) }
+func (c configured[C]) entry(name, kind string) any        { return entry[C]{name, kind, c.cfg} }
 
 // Types lists the types of sinks.
 func Types() []string {
@@ -103,6 +109,23 @@ func (s *SinkConfig) UnmarshalYAML(unmarshal func(any) error) error {
 		return nil
 	}
 	return fmt.Errorf("sink %q: type %q is not one of %s", head.Name, head.Type, strings.Join(Types(), ", "))
+}
+
+// String is the name and the type: package fmt would show the secrets within,
+// since it calls no methods of what is not exported.
+func (s SinkConfig) String() string { return s.Name + " (" + s.Type + ")" }
+
+// GoString is the same.
+func (s SinkConfig) GoString() string { return s.String() }
+
+// MarshalYAML writes the entry with all keys of its type, so that it can be
+// read back. Secrets that are given in place are written as a placeholder,
+// which nothing reads back; names of files that hold secrets stay.
+func (s SinkConfig) MarshalYAML() (any, error) {
+	if s.settings == nil {
+		return nil, fmt.Errorf("sink %q: has no type", s.Name)
+	}
+	return s.settings.entry(s.Name, s.Type), nil
 }
 
 // Stdout configures a sink that prints in one of the formats of package render.

@@ -1,0 +1,113 @@
+package builtin_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/tripline/tripline/notifier/builtin"
+)
+
+// every has a sink of each type with something in every field that differs
+// from its default, and its secrets in files.
+const every = `
+give_up: 5m
+sinks:
+  - {name: a, type: stdout, format: template, template: "{{.Host}}: x\n"}
+  - {name: b, type: file, path: /var/log/t.json, max_bytes: 123456, keep: 2, sync: true}
+  - {name: c, type: webhook, url_file: /s/url, method: PUT, content_type: text/plain, template_file: /t,
+     header_files: {Authorization: /s/auth}, timeout: 1m30s, tls: {ca_file: /ca, cert_file: /c, key_file: /k}}
+  - {name: d, type: slack, url_file: /s/slack, timeout: 3s}
+  - {name: e, type: alertmanager, url_file: /s/am, username: u, password_file: /s/pw, labels: {cluster: "1"}}
+  - {name: f, type: syslog, network: tls, address: "h:1", facility: local3, data_id: "x@1", tls: {server_name: y}}
+`
+
+// TestPrintedIsReadBack: what is printed is the same configuration.
+func TestPrintedIsReadBack(t *testing.T) {
+	for name, text := range map[string]string{"every type": every, "defaults": "{}"} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := load(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			printed, err := yaml.Dump(&cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := load(string(printed))
+			if err != nil {
+				t.Fatalf("%v in\n%s", err, printed)
+			}
+			// Functions of two equal sinks are never equal to reflect, so the
+			// text stands for the rest.
+			reprinted, err := yaml.Dump(&again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(reprinted) != string(printed) || !reflect.DeepEqual(cfg.Config, again.Config) || len(cfg.Sinks) != len(again.Sinks) {
+				t.Errorf("printed\n%s\nread back\n%s", printed, reprinted)
+			}
+			if name != "every type" {
+				return
+			}
+			for _, want := range []string{
+				"give_up: 5m", "url_file: /s/url", "timeout: 1m30s", "Authorization: /s/auth", "key_file: /k", "max_bytes: 123456",
+				"url_file: /s/slack", "password_file: /s/pw", "cluster: '1'", "facility: local3", "server_name: 'y'",
+			} {
+				if !strings.Contains(string(printed), want) {
+					t.Errorf("no %s in\n%s", want, printed)
+				}
+			}
+		})
+	}
+	var all []string
+	for _, s := range mustLoad(t, every).Sinks {
+		all = append(all, s.Type)
+	}
+	if !reflect.DeepEqual(all, builtin.Types()) {
+		t.Errorf("the test has %v, there are %v", all, builtin.Types())
+	}
+}
+
+func mustLoad(t *testing.T, text string) builtin.Config {
+	t.Helper()
+	cfg, err := load(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestPrintedHasNoSecret: secrets in place are left out, and their place is
+// not taken for a secret.
+func TestPrintedHasNoSecret(t *testing.T) {
+	for name, text := range map[string]string{
+		"url":      `{name: a, type: slack, url: "https://hooks.example/s3cr3t"}`,
+		"header":   `{name: a, type: webhook, url_file: /x, headers: {Authorization: s3cr3t}}`,
+		"password": `{name: a, type: alertmanager, url_file: /x, username: u, password: s3cr3t}`,
+		"bearer":   `{name: a, type: alertmanager, url_file: /x, bearer: s3cr3t}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := mustLoad(t, "sinks: ["+text+"]")
+			printed, err := yaml.Dump(&cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, shown := range []string{string(printed), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg)} {
+				if strings.Contains(shown, "s3cr3t") {
+					t.Errorf("the secret is in\n%s", shown)
+				}
+			}
+			_, err = load(string(printed))
+			if err == nil || !strings.Contains(err.Error(), "stands for a secret that was left out") || !strings.Contains(err.Error(), `sink "a"`) {
+				t.Errorf("read back: %v", err)
+			}
+		})
+	}
+	if _, err := yaml.Dump(builtin.Config{Sinks: []builtin.SinkConfig{{Name: "x"}}}); err == nil {
+		t.Error("a sink without a type was printed")
+	}
+}
