@@ -8,10 +8,13 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tripline/tripline/pkg/msg"
 )
 
 // membership makes this process one of the matchers that share the partitions
@@ -19,6 +22,8 @@ import (
 // everybody sees the same keys and works out the same shares.
 type membership struct {
 	b      *Bus
+	key    string
+	group  string // before the dot of the key, "" where there is none
 	value  []byte
 	assign func(mine map[uint32]bool)
 	gone   chan struct{}
@@ -33,12 +38,17 @@ type member struct {
 	Name string `json:"name"`
 }
 
-func (b *Bus) join(ctx context.Context, name string, assign func(map[uint32]bool)) (*membership, error) {
+func (b *Bus) join(ctx context.Context, group, name string, assign func(map[uint32]bool)) (*membership, error) {
 	value, err := json.Marshal(member{Name: name})
 	if err != nil {
 		return nil, err
 	}
-	m := &membership{b: b, value: value, assign: assign, gone: make(chan struct{}), seen: make(map[string]time.Time)}
+	key := b.instance
+	if group != "" {
+		group = msg.Token(group)
+		key = group + "." + key
+	}
+	m := &membership{b: b, key: key, group: group, value: value, assign: assign, gone: make(chan struct{}), seen: make(map[string]time.Time)}
 	if err := m.renew(ctx); err != nil {
 		return nil, fmt.Errorf("nats: joining the matchers: %w", err)
 	}
@@ -52,7 +62,7 @@ func (m *membership) renew(ctx context.Context) error {
 	defer cancel()
 	kv, err := m.b.js.KeyValue(ctx, bucketMatchers)
 	if err == nil {
-		_, err = kv.Put(ctx, m.b.instance, m.value)
+		_, err = kv.Put(ctx, m.key, m.value)
 	}
 	return err
 }
@@ -71,7 +81,7 @@ func (m *membership) leave() {
 		defer cancel()
 		kv, err := m.b.js.KeyValue(ctx, bucketMatchers)
 		if err == nil {
-			err = kv.Delete(ctx, m.b.instance)
+			err = kv.Delete(ctx, m.key)
 		}
 		if err != nil {
 			m.b.log.Debug("nats: leaving the matchers", "err", err)
@@ -124,6 +134,7 @@ func (m *membership) follow(ctx context.Context, w jetstream.KeyWatcher, renew <
 				return
 			case e == nil: // the keys that were there have been seen
 				complete = true
+			case !m.beside(e.Key()):
 			case e.Operation() == jetstream.KeyValuePut:
 				m.seen[e.Key()] = time.Now()
 			default:
@@ -146,6 +157,15 @@ func (m *membership) follow(ctx context.Context, w jetstream.KeyWatcher, renew <
 			m.share()
 		}
 	}
+}
+
+// beside says whether a key is of a matcher of the same group.
+func (m *membership) beside(key string) bool {
+	group, _, ok := strings.Cut(key, ".")
+	if !ok {
+		group = ""
+	}
+	return group == m.group
 }
 
 // expire forgets matchers that fell silent. While NATS is away everybody is
@@ -172,10 +192,10 @@ func (m *membership) share() {
 		return
 	default:
 	}
-	m.seen[m.b.instance] = time.Now()
+	m.seen[m.key] = time.Now()
 	mine := make(map[uint32]bool)
 	for p, owner := range shares(m.b.partitions, slices.Sorted(maps.Keys(m.seen))) {
-		if owner == m.b.instance {
+		if owner == m.key {
 			mine[uint32(p)] = true
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	// pinExpiry is how long a pull request stands. Each renews the pin, so it
 	// stays well below the least PinTTL.
 	pinExpiry = time.Second
+	// groupForgotten is how long a group's place is kept when nobody reads.
+	groupForgotten = time.Hour
 )
 
 // PartitionConsumer delivers enriched batches to one matcher, partition by
@@ -39,6 +41,7 @@ type PartitionConsumer struct {
 type partitionReader struct {
 	b       *Bus
 	p       uint32
+	group   string
 	name    string
 	subject string
 	out     chan partitionItem
@@ -69,19 +72,37 @@ type partitionItem struct {
 // PartitionConsumer joins the matchers that share the partitions. Name is for
 // people: "matcher host-1".
 func (b *Bus) PartitionConsumer(ctx context.Context, name string) (*PartitionConsumer, error) {
+	return b.GroupConsumer(ctx, "", name)
+}
+
+// GroupConsumer is as [Bus.PartitionConsumer] for matchers that have rules of
+// their own: those of one group share the partitions among themselves, and
+// every group gets every event. A group begins with what comes after it is
+// first heard of, and is forgotten when nobody reads for it for an hour. The
+// group "" is that of the matchers themselves.
+func (b *Bus) GroupConsumer(ctx context.Context, group, name string) (*PartitionConsumer, error) {
 	c := &PartitionConsumer{b: b}
 	for p := range b.partitions {
 		r := &partitionReader{
 			b:       b,
 			p:       p,
-			name:    "matcher-" + strconv.FormatUint(uint64(p), 10),
+			group:   group,
+			name:    consumerName(group, p),
 			subject: msg.SubjectEvents + ".*." + strconv.FormatUint(uint64(p), 10),
 			out:     make(chan partitionItem, 1),
 			changed: make(chan struct{}),
 		}
 		c.readers = append(c.readers, r)
 	}
-	m, err := b.join(ctx, name, c.assign)
+	if group != "" {
+		// It begins now, not when each partition is first read.
+		for _, r := range c.readers {
+			if _, err := r.consumer(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m, err := b.join(ctx, group, name, c.assign)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +111,16 @@ func (b *Bus) PartitionConsumer(ctx context.Context, name string) (*PartitionCon
 		b.spawn(r.run)
 	}
 	return c, nil
+}
+
+// consumerName is what a partition's consumer is called: matcher-3, or
+// rules-<group>-3.
+func consumerName(group string, p uint32) string {
+	of := "matcher-"
+	if group != "" {
+		of = "rules-" + msg.Token(group) + "-"
+	}
+	return of + strconv.FormatUint(uint64(p), 10)
 }
 
 // Partitions is how many there are.
@@ -218,17 +249,22 @@ func (r *partitionReader) consumer() (cons jetstream.Consumer, err error) {
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
+		deliver, forget := jetstream.DeliverAllPolicy, time.Duration(0)
+		if r.group != "" {
+			deliver, forget = jetstream.DeliverNewPolicy, groupForgotten
+		}
 		cons, err = r.b.js.CreateConsumer(ctx, StreamEvents, jetstream.ConsumerConfig{
-			Durable:        r.name,
-			FilterSubject:  r.subject,
-			DeliverPolicy:  jetstream.DeliverAllPolicy,
-			AckPolicy:      jetstream.AckExplicitPolicy,
-			AckWait:        r.b.cfg.Consumer.AckWait,
-			MaxAckPending:  1,
-			MaxDeliver:     -1,
-			PriorityPolicy: jetstream.PriorityPolicyPinned,
-			PriorityGroups: []string{pinGroup},
-			PinnedTTL:      r.b.cfg.Consumer.PinTTL,
+			Durable:           r.name,
+			FilterSubject:     r.subject,
+			DeliverPolicy:     deliver,
+			InactiveThreshold: forget,
+			AckPolicy:         jetstream.AckExplicitPolicy,
+			AckWait:           r.b.cfg.Consumer.AckWait,
+			MaxAckPending:     1,
+			MaxDeliver:        -1,
+			PriorityPolicy:    jetstream.PriorityPolicyPinned,
+			PriorityGroups:    []string{pinGroup},
+			PinnedTTL:         r.b.cfg.Consumer.PinTTL,
 		})
 		return err
 	}, func(err error) { r.b.log.Warn("cannot read enriched batches yet", "partition", r.p, "err", err) })

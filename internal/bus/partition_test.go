@@ -41,7 +41,13 @@ func newTally() *tally { return &tally{seqs: make(map[uint32][]uint64), by: make
 // match runs a matcher that answers at once, until ctx ends.
 func match(t testing.TB, ctx context.Context, who string, b *bus.Bus, into *tally) *bus.PartitionConsumer {
 	t.Helper()
-	c, err := b.PartitionConsumer(context30(t), who)
+	return matchIn(t, ctx, "", who, b, into)
+}
+
+// matchIn is match in a group of its own.
+func matchIn(t testing.TB, ctx context.Context, group, who string, b *bus.Bus, into *tally) *bus.PartitionConsumer {
+	t.Helper()
+	c, err := b.GroupConsumer(context30(t), group, who)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +103,31 @@ func TestPartitionsOneMatcher(t *testing.T) {
 	checkOrder(t, got, 400)
 	if got.count() != 400 {
 		t.Errorf("%d deliveries, want 400", got.count())
+	}
+}
+
+// TestGroups: every group gets every batch from when it joined; those of one
+// group share the partitions.
+func TestGroups(t *testing.T) {
+	s := bustest.Server(t)
+	ctx := context30(t)
+	pub := must(bustest.Join(t, s, nil).EventsPublisher(host))
+	publish(t, pub, spread(1, 50, 16)...)
+	matchers, own, other := newTally(), newTally(), newTally()
+	var sharing []*bus.PartitionConsumer
+	for _, who := range []string{"a", "b"} {
+		sharing = append(sharing, matchIn(t, ctx, "my rules", who, bustest.Join(t, s, nil), own))
+	}
+	match(t, ctx, "m", bustest.Join(t, s, nil), matchers)
+	matchIn(t, ctx, "my", "c", bustest.Join(t, s, nil), other)
+	eventually(t, "two shares of eight", func() bool { return len(sharing[0].Owned()) == 8 && len(sharing[1].Owned()) == 8 })
+	publish(t, pub, spread(51, 250, 16)...)
+	for name, g := range map[string]struct {
+		got  *tally
+		want int
+	}{"matchers": {matchers, 250}, "my rules": {own, 200}, "my": {other, 200}} {
+		eventually(t, "all batches of "+name, func() bool { return g.got.count() >= g.want })
+		checkOrder(t, g.got, g.want)
 	}
 }
 
