@@ -29,12 +29,16 @@ type rule struct {
 // rules is the import table of ARCHITECTURE.md.
 func rules() []rule {
 	contract := []string{"pkg/msg", "pkg/msg/catalogue"}
+	api := []string{"pkg/detect", "pkg/detect/helpers", "pkg/detect/protocol", "pkg/detect/trace"}
 	plus := func(more ...string) []string { return append(append([]string{}, contract...), more...) }
 	return []rule{
 		{"pkg/msg/catalogue", nil, []string{}, "the catalogue is data: it depends on nothing"},
 		{"pkg/msg/catalogue/gen", nil, []string{}, "the generator reads text and writes Go"},
 		{"pkg/msg", contract, []string{"google.golang.org/protobuf", "github.com/planetscale/vtprotobuf", "github.com/klauspost/compress/s2"}, "the contract imports the standard library and the codec only"},
-		{"pkg/detect", plus("pkg/detect/..."), []string{}, "what users build rules against must not drag the engine in"},
+		{"pkg/detect", plus(api...), []string{}, "what users build rules against must not drag the engine in"},
+
+		// A program of rules is wired like a command: it is the engine.
+		{"pkg/detect/standalone", plus("pkg/detect", "matcher", "matcher/golang", "internal/bus", "internal/actor", "internal/telemetry"), nil, "joins the subjects as one more matcher"},
 
 		{"sensor", contract, nil, "a stage knows the contract, never another stage or the bus"},
 		{"sensor/ebpf", plus("sensor"), nil, "a source knows its stage"},
@@ -49,13 +53,13 @@ func rules() []rule {
 
 		{"matcher", contract, nil, "a stage knows the contract, never another stage or the bus"},
 		{"matcher/rego", plus("matcher", "matcher/rego/..."), nil, "a language knows its stage"},
-		{"matcher/golang", plus("matcher", "pkg/detect/..."), nil, "a language knows its stage"},
+		{"matcher/golang", plus(append(api, "matcher")...), nil, "a language knows its stage"},
 		{"matcher/expr", plus("matcher", "matcher/expr/..."), nil, "a language knows its stage"},
 		{"matcher/input", plus("pkg/detect/trace"), []string{}, "readers of recorded events make batches, for whoever evaluates them"},
 		{"matcher/ruletest", plus("matcher", "matcher/input"), nil, "tests of rules run them as the matcher does, whatever their language"},
 		{"matcher/builtin", plus("matcher", "matcher/...", "rules", "rules/golang"), nil, "the list of languages"},
 		{"rules", nil, []string{}, "rule files, embedded"},
-		{"rules/golang", plus("pkg/detect/...", "rules/golang/..."), []string{}, "a Go rule is written against the public interface alone"},
+		{"rules/golang", plus(append(api, "rules/golang/...")...), []string{}, "a Go rule is written against the public interface alone"},
 
 		{"notifier", contract, nil, "a stage knows the contract, never another stage or the bus"},
 		{"notifier/builtin", plus("notifier", "notifier/..."), nil, "the list of sinks"},
@@ -120,6 +124,9 @@ func TestTableRefuses(t *testing.T) {
 		{"pkg/msg", module + "/internal/bus"},
 		{"pkg/msg", "github.com/spf13/cobra"},
 		{"rules/golang", module + "/matcher"},
+		{"rules/golang", module + "/pkg/detect/standalone"},
+		{"pkg/detect", module + "/matcher"},
+		{"pkg/detect/trace", module + "/pkg/detect/standalone"},
 	} {
 		r, ok := ruleFor(c.pkg)
 		if !ok {

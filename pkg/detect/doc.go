@@ -30,6 +30,12 @@
 // An error or a panic is counted against the signature, which is disabled when
 // there are too many; other rules go on.
 //
+// # Where it runs
+//
+// Signatures are compiled into Tripline, by the list in rules/golang, or make a
+// program of one's own, which joins a running Tripline as one more matcher: see
+// package [github.com/tripline/tripline/pkg/detect/standalone].
+//
 // # Promise
 //
 // What is exported here is not renamed or removed, and no method is added to
