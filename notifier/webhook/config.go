@@ -3,7 +3,10 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -19,10 +22,15 @@ type Config struct {
 	URLFile string          `yaml:"url_file"`
 	// Method is POST or PUT.
 	Method string `yaml:"method"`
-	// Template makes the body; without one it is the detection as JSON.
+	// Payload is the built-in form of the body: detection, cloudevents or
+	// falcosidekick.
+	Payload string `yaml:"payload"`
+	// Template makes the body in place of a built-in form.
 	Template     string `yaml:"template"`
 	TemplateFile string `yaml:"template_file"`
-	ContentType  string `yaml:"content_type"`
+	// ContentType of the body; empty for that of the payload, and for a
+	// template application/json.
+	ContentType string `yaml:"content_type"`
 	// Headers are sent with every request; HeaderFiles name files that hold
 	// their values.
 	Headers     map[string]notifier.Secret `yaml:"headers"`
@@ -34,7 +42,7 @@ type Config struct {
 
 // DefaultConfig posts JSON.
 func DefaultConfig() Config {
-	return Config{Method: http.MethodPost, ContentType: "application/json", Timeout: 10 * time.Second}
+	return Config{Method: http.MethodPost, Payload: PayloadDetection, Timeout: 10 * time.Second}
 }
 
 // Validate reports everything that is wrong and can be told without reading
@@ -53,7 +61,14 @@ func (c Config) Validate() error {
 	if c.Method != http.MethodPost && c.Method != http.MethodPut {
 		bad("method: %q is neither POST nor PUT", c.Method)
 	}
-	if c.ContentType == "" || !httpguts.ValidHeaderFieldValue(c.ContentType) {
+	_, known := payloads()[c.Payload]
+	switch {
+	case !known:
+		bad("payload: %q is not one of %s", c.Payload, strings.Join(slices.Sorted(maps.Keys(payloads())), ", "))
+	case c.Payload != PayloadDetection && (c.Template != "" || c.TemplateFile != ""):
+		bad("payload: %s is given beside a template: which one?", c.Payload)
+	}
+	if !httpguts.ValidHeaderFieldValue(c.ContentType) {
 		bad("content_type: %q is not a value for a header", c.ContentType)
 	}
 	if c.Timeout <= 0 {

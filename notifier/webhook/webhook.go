@@ -20,11 +20,11 @@ const idHeader = "Tripline-Detection-Id"
 
 // Sink posts detections.
 type Sink struct {
-	cfg      Config
-	url      *url.URL
-	header   http.Header
-	template *render.Template
-	client   *httppost.Client
+	cfg    Config
+	url    *url.URL
+	header http.Header
+	body   func(*msg.Detection) ([]byte, error)
+	client *httppost.Client
 }
 
 var _ notifier.Sink = (*Sink)(nil)
@@ -43,7 +43,12 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	secrets := httppost.SecretsOf(u)
-	header := http.Header{"Content-Type": {cfg.ContentType}, "User-Agent": {"tripline"}}
+	form := payloads()[cfg.Payload]
+	contentType := cfg.ContentType
+	if contentType == "" {
+		contentType = form.contentType
+	}
+	header := http.Header{"Content-Type": {contentType}, "User-Agent": {"tripline"}}
 	for name, value := range cfg.Headers {
 		header.Set(name, string(value))
 		secrets = append(secrets, value)
@@ -63,11 +68,15 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	body := form.render
+	if t != nil {
+		body = t.Execute
+	}
 	client, err := httppost.New(cfg.Timeout, cfg.TLS, secrets...)
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{cfg: cfg, url: u, header: header, template: t, client: client}, nil
+	return &Sink{cfg: cfg, url: u, header: header, body: body, client: client}, nil
 }
 
 // Deliver posts one detection.
@@ -88,13 +97,6 @@ func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
 		req.Header.Set(idHeader, d.ID)
 	}
 	return s.client.Do(ctx, req)
-}
-
-func (s *Sink) body(d *msg.Detection) ([]byte, error) {
-	if s.template == nil {
-		return render.JSON(d)
-	}
-	return s.template.Execute(d)
 }
 
 // Close lets go of idle connections.
