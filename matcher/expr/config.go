@@ -34,6 +34,10 @@ type Config struct {
 	AppendOutput []loader.Append `yaml:"append_output"`
 	// StaticFields are constants that rules see as static.<name>.
 	StaticFields map[string]string `yaml:"static_fields"`
+	// MaxState bounds what each rule with a threshold remembers of a partition:
+	// the events, or values, and groups that it counts. Beyond it, the groups
+	// that changed longest ago are dropped.
+	MaxState int `yaml:"max_state"`
 }
 
 // Selection is an entry of Rules: one of both.
@@ -54,6 +58,7 @@ func DefaultConfig() Config {
 		RuleMatching: First,
 		Priority:     msg.Debug,
 		AppendOutput: []loader.Append{{Suggested: true}},
+		MaxState:     1 << 17,
 	}
 }
 
@@ -61,6 +66,9 @@ func DefaultConfig() Config {
 func (c *Config) Validate() error {
 	if c.RuleMatching != First && c.RuleMatching != All {
 		return fmt.Errorf("rule_matching is %q, expected first or all", c.RuleMatching)
+	}
+	if c.MaxState <= loader.MaxCount {
+		return fmt.Errorf("max_state is %d, expected more than %d, the largest count of a threshold", c.MaxState, loader.MaxCount)
 	}
 	for i, s := range c.Rules {
 		if (s.Enable == nil) == (s.Disable == nil) {

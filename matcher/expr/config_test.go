@@ -88,6 +88,7 @@ func TestConfig(t *testing.T) {
 func TestConfigRefused(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
 		{"rule_matching: some", "expected first or all"},
+		{"max_state: 10000", "expected more than 10000"},
 		{"rules: [{}]", "either enable or disable"},
 		{"rules: [{enable: {}}]", "a rule or a tag"},
 		{"append_output: [{extra_output: '%no.such'}]", "there is no field no.such"},

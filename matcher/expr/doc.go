@@ -7,6 +7,24 @@
 // expr's. So every worker compiles a set of programs of its own, since atoms
 // hold on to its event. Atoms that several rules share are made once.
 //
+// A rule may be about several events. With a threshold,
+//
+//	threshold:
+//	  count: 100          # how many events, from 2
+//	  distinct: fd.name   # instead of events, how many values of this; optional
+//	  within: 10s         # between the first and the last, up to 24h
+//	  by: [proc.pid]      # what they have in common; optional
+//
+// the events for which the condition holds are counted, in groups of the
+// fields under by, and the event that completes the number is the finding; the
+// group then starts anew. An absent value under by is a value like any other;
+// an event without a value of distinct is not counted. The time is that of the
+// events, so that what is replayed is found as it was. Counts belong to one
+// partition, and groups to one host. Their memory is bounded by
+// [Config.MaxState]; what goes for that reason is counted by [Program.Evicted]
+// and logged. Such rules see every event, whatever rule_matching says, and keep
+// none from others.
+//
 // The language itself is in the folder falco: its parser, its fields, what its
 // operators mean, how files are put together and how outputs are rendered.
 package expr

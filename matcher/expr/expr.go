@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/exprlang"
@@ -56,7 +57,7 @@ func (l *Language) Load(files []matcher.File) (matcher.Program, []matcher.Proble
 	opt := l.cfg.options()
 	opt.Foreign = exprlang.Parse
 	res := loader.Load(in, opt)
-	p := &Program{cfg: l.cfg, loaded: res.Rules}
+	p := &Program{cfg: l.cfg, loaded: res.Rules, log: l.log}
 	for _, r := range res.Rules {
 		p.rules = append(p.rules, describe(r, hashes))
 	}
@@ -196,6 +197,20 @@ type Program struct {
 	cfg    Config
 	loaded []*loader.Rule
 	rules  []matcher.Rule
+	log    *slog.Logger
+
+	evicted atomic.Uint64
+}
+
+// Evicted is how many groups of thresholds were dropped before their time was
+// over, since there were more than [Config.MaxState] allows.
+func (p *Program) Evicted() uint64 { return p.evicted.Load() }
+
+// evict counts a group of a rule that is dropped, and says so ever less often.
+func (p *Program) evict(rule string) {
+	if n := p.evicted.Add(1); n&(n-1) == 0 {
+		p.log.Warn("a rule with a threshold has more groups than max_state allows: the oldest are dropped", "rule", rule, "dropped", n)
+	}
 }
 
 // Rules implements [matcher.Program].

@@ -38,6 +38,7 @@ type bound struct {
 	line     *output.Line
 	looked   []looked
 	extra    []extra
+	counts   *threshold // nil for rules that one event decides
 }
 
 // looked is a field that the condition looks at.
@@ -75,6 +76,7 @@ func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
+		b.counts = newThreshold(r.Threshold, w.event, p.cfg.MaxState, func() { p.evict(r.Name) })
 		w.rules = append(w.rules, b)
 	}
 	return w, nil
@@ -147,15 +149,26 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 		w.visible = w.event.Set(ev.Record)
 		w.number = w.types[w.event.Type()]
 	}
-	if !w.visible || w.first && w.matched {
+	b := &w.rules[i]
+	if !w.visible || w.first && w.matched && b.counts == nil {
 		return nil
 	}
-	hit, err := w.holds(&w.rules[i])
+	hit, err := w.holds(b)
 	if !hit || err != nil {
 		return err
 	}
-	w.matched = true
-	found(w.rules[i].finding())
+	if b.counts == nil {
+		w.matched = true
+		found(b.finding())
+		return nil
+	}
+	// What is about several events neither hides behind a rule about one of
+	// them nor hides that.
+	if b.counts.add(ev.Partition, ev.Batch.Host, ev.Record.Event.Time) {
+		f := b.finding()
+		f.Data = b.counts.data()
+		found(f)
+	}
 	return nil
 }
 
@@ -193,5 +206,11 @@ func (b *bound) finding() matcher.Finding {
 	return matcher.Finding{Output: b.line.String(), Values: values}
 }
 
-// Forget implements [matcher.Worker]: rules keep nothing between events.
-func (w *Worker) Forget(uint32) {}
+// Forget implements [matcher.Worker].
+func (w *Worker) Forget(partition uint32) {
+	for i := range w.rules {
+		if c := w.rules[i].counts; c != nil {
+			c.forget(partition)
+		}
+	}
+}

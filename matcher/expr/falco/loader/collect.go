@@ -54,6 +54,7 @@ type rule struct {
 	priority        msg.Priority
 	tags            []string
 	exceptions      []*exception
+	threshold       *Threshold
 	enabled         bool
 	warnTypes       bool
 	skipUnknown     bool

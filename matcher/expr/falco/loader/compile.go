@@ -59,7 +59,7 @@ func (l *Loader) compileRule(r *rule, items [][]listItem) *Rule {
 	out := &Rule{
 		Name: r.name, Source: r.source, Desc: r.desc, Priority: r.priority, Tags: r.tags,
 		Condition: r.cond.Text, OutputText: r.output.Text, Enabled: r.enabled,
-		Capture: r.capture, CaptureDuration: r.captureDuration, At: r.at, Types: check.AllTypes(),
+		Capture: r.capture, CaptureDuration: r.captureDuration, At: r.at, Types: check.AllTypes(), Threshold: r.threshold,
 	}
 	if r.priority > l.opt.minPriority() {
 		out.Dropped, out.Enabled = true, false
@@ -152,6 +152,11 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 			l.missing(r, out, ref, t.At)
 		}
 	})
+	for _, x := range r.threshold.operands() {
+		for _, ref := range x.Refs() {
+			l.missing(r, out, ref, x.At)
+		}
+	}
 	return true
 }
 

@@ -61,6 +61,8 @@ type Rule struct {
 	Resolved  ast.Node
 	Compiled  check.Node
 	Types     check.Types
+	// Threshold, when not nil, is how many events it takes.
+	Threshold *Threshold
 	// OutputText is as written; Output what is rendered, with what the
 	// configuration appends, of which Extra are for JSON only.
 	OutputText string

@@ -18,7 +18,7 @@ func (l *Loader) rule(it *item) error {
 		return err
 	}
 	l.knownKeys(it, "rule", "condition", "expr", "output", "desc", "priority", "source", "enabled", "tags", "exceptions",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "append", "override")
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "append", "override")
 	add, err := l.deprecatedAppend(it, "condition")
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (l *Loader) rule(it *item) error {
 // replaceable lists the keys of a rule that an override can replace.
 func replaceable() []string {
 	return []string{"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration"}
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold"}
 }
 
 // toggleRule is an element of nothing but a name and enabled.
@@ -113,6 +113,9 @@ func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 		return err
 	}
 	if r.exceptions, err = l.exceptions(it, false); err != nil {
+		return err
+	}
+	if r.threshold, err = l.threshold(it); err != nil {
 		return err
 	}
 	if have != nil && have.source != r.source {
@@ -359,6 +362,8 @@ func (l *Loader) replaceKey(it *item, r *rule, key string) (err error) {
 		r.capture, err = it.boolean(key, false)
 	case "capture_duration":
 		r.captureDuration, err = it.duration()
+	case "threshold":
+		r.threshold, err = l.threshold(it)
 	}
 	return err
 }
