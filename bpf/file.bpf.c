@@ -37,7 +37,9 @@ enum {
 	O_OPENING = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC,
 };
 
-static __always_inline void file_open_emit(struct scratch *s, struct file *file, u32 asked)
+/* Walked, a constant, says that the path may be in the buffer already. */
+static __always_inline void file_open_emit(struct scratch *s, struct file *file, u32 asked,
+					   bool walked)
 {
 	struct inode *inode = PEEK(file, f_inode);
 	struct super_block *sb = PEEK(inode, i_sb);
@@ -46,7 +48,10 @@ static __always_inline void file_open_emit(struct scratch *s, struct file *file,
 	derived_set(s, FILE_OPEN_DEV, PEEK(sb, s_dev));
 	derived_set(s, FILE_OPEN_INODE, PEEK(inode, i_ino));
 	derived_set(s, FILE_OPEN_CTIME, inode_ctime(inode));
-	part_path(s, FILE_OPEN_PATHNAME, &file->f_path);
+	if (walked)
+		part_path_again(s, FILE_OPEN_PATHNAME, &file->f_path);
+	else
+		part_path(s, FILE_OPEN_PATHNAME, &file->f_path);
 	derived_output(s);
 }
 
@@ -89,6 +94,6 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 		return 0;
 	derived_set(s, FILE_OPEN_SYSCALL, h.id.event);
 	part_string(s, FILE_OPEN_SYSCALL_PATHNAME, name, true);
-	file_open_emit(s, file, asked);
+	file_open_emit(s, file, asked, true);
 	return 0;
 }

@@ -251,6 +251,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	if (!gate || is_self(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
+	if (gate & TL_GATE_HOOK)
+		path_forget();
 	if (gate & TL_GATE_NATIVE)
 		call_exit(regs, task, ret, id, call);
 	if (gate & TL_GATE_HOOK)

@@ -195,7 +195,7 @@ static __always_inline void uring_open_emit(struct task_struct *task, struct io_
 	derived_set(s, FILE_OPEN_SYSCALL, CALL_IO_URING_ENTER);
 	part_string(s, FILE_OPEN_SYSCALL_PATHNAME, u->name, false);
 	if (file) {
-		file_open_emit(s, file, flags);
+		file_open_emit(s, file, flags, false);
 		return;
 	}
 	derived_set(s, FILE_OPEN_FLAGS, flags);

@@ -20,6 +20,7 @@ enum {
  */
 struct path_buffer {
 	volatile u64 dentry, mount, root;
+	u64 walked_dentry, walked_mount; /* whose path is in text */
 	u32 start;
 	u32 whole; /* reached the root */
 	u8 text[PATH_END + 256];
@@ -90,20 +91,14 @@ static __always_inline void path_walk(struct path_buffer *b, struct dentry *star
 		path_prepend(b, (void *)b->dentry, false);
 }
 
-static __always_inline bool part_path(struct scratch *s, u16 id, struct path *path)
+/* Appends the path that is in the buffer. */
+static __always_inline bool part_walked(struct scratch *s, u16 id, struct path_buffer *b)
 {
-	struct dentry *dentry = PEEK(path, dentry);
 	struct tl_part *part = part_next(s);
-	struct path_buffer *b;
-	u32 zero = 0, start, n;
+	u32 start = b->start, n;
 
-	b = bpf_map_lookup_elem(&path_buffers, &zero);
-	if (!part || !b || !dentry)
-		return false;
-	path_walk(b, dentry, PEEK(path, mnt));
-	start = b->start;
 	opaque(start);
-	if (start >= PATH_END)
+	if (!part || start >= PATH_END)
 		return false;
 	n = PATH_END - start;
 	opaque(n);
@@ -111,6 +106,49 @@ static __always_inline bool part_path(struct scratch *s, u16 id, struct path *pa
 		return false;
 	part_end(s, part, id, n, !b->whole);
 	return true;
+}
+
+static __always_inline struct path_buffer *path_buffer(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&path_buffers, &zero);
+}
+
+static __always_inline bool part_path(struct scratch *s, u16 id, struct path *path)
+{
+	struct dentry *dentry = PEEK(path, dentry);
+	struct path_buffer *b = path_buffer();
+
+	if (!b || !dentry)
+		return false;
+	path_walk(b, dentry, PEEK(path, mnt));
+	b->walked_dentry = (u64)dentry;
+	b->walked_mount = (u64)PEEK(path, mnt);
+	return part_walked(s, id, b);
+}
+
+/* From here on part_path_again knows what was walked; nothing yet. */
+static __always_inline void path_forget(void)
+{
+	struct path_buffer *b = path_buffer();
+
+	if (b)
+		b->walked_dentry = 0;
+}
+
+/*
+ * As part_path, for a program that calls are passed on to by one that has
+ * called path_forget: what that walked last is not walked again.
+ */
+static __always_inline bool part_path_again(struct scratch *s, u16 id, struct path *path)
+{
+	struct path_buffer *b = path_buffer();
+
+	if (b && b->walked_dentry && b->walked_dentry == (u64)PEEK(path, dentry) &&
+	    b->walked_mount == (u64)PEEK(path, mnt))
+		return part_walked(s, id, b);
+	return part_path(s, id, path);
 }
 
 #endif

@@ -66,11 +66,11 @@ func checkPrivilege() Finding {
 
 // programs lists the programs of the object that are for this kernel.
 func programs() ([]string, error) {
+	bpf.SetLoggerCbs(bpf.Callbacks{Log: func(int, string) {}})
 	absent, err := absentPrograms()
 	if err != nil {
 		return nil, err
 	}
-	bpf.SetLoggerCbs(bpf.Callbacks{Log: func(int, string) {}})
 	m, err := open(object)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ func BenchmarkOpenClose(b *testing.B) {
 		{"file-open", []string{"security_file_open"}},
 		{"all-derived", all},
 		{"calls", []string{"openat", "close"}},
+		{"both", []string{"openat", "security_file_open"}},
 	}
 	cost := make([][]float64, len(variants))
 	b.ResetTimer()
