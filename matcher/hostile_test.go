@@ -31,6 +31,7 @@ func hostile() map[string]string {
 		"SQUARING":      `s := "aaaaaaaaaaaaaaaa"; t := replace(s, "a", s); u := replace(t, "a", t); v := replace(u, "a", u); v == ""`,
 		"SHIFT":         `bits.lsh(1, 20000000000) == 0`,
 		"NUMBERS":       squared + `	x40 == 0`,
+		"NESTED":        `s := twice(twice(twice(twice(twice(twice(1)))))); json.marshal(s) == ""` + "\n}\n\ntwo(x) := [x, x]\n\nfour(x) := two(two(x))\n\nsixteen(x) := four(four(x))\n\ntwice(x) := sixteen(sixteen(x))\n\nnever if {\n\tfalse",
 		"EXPRESSION":    `regex.match("(a*)*(a|aa){300}(b|c)", input.argsByName.pathname)`,
 		"FORMAT":        `count(sprintf("%[1]s%[1]s%[1]s%[1]s%[1]s", [concat(input.argsByName.pathname, split(input.argsByName.pathname, ""))])) == 0`,
 	}
@@ -38,11 +39,17 @@ func hostile() map[string]string {
 
 // refused are rules that are not loaded, with what is said about them.
 func refused() map[string][2]string {
+	nested := "\ts0 := [1]\n"
+	for i := range 40 {
+		nested += fmt.Sprintf("\ts%d := [s%d, s%d]\n", i+1, i, i)
+	}
 	return map[string][2]string{
 		"recursion": {"tracee_match if { again }\nagain if { tracee_match }\n", "recursive"},
 		"syntax":    {"tracee_match if { nonsense( }\n", "rego_parse_error"},
 		"network":   {`tracee_match if { http.send({"method": "get", "url": "http://127.0.0.1"}).status_code == 200 }`, "a rule may not use the network"},
 		"lookup":    {`tracee_match if { net.lookup_ip_addr("example.org")[_] == "x" }`, "a rule may not use the network"},
+		"nesting":   {"tracee_match if {\n" + nested + "\tjson.marshal(s40) == \"\"\n}\n", "a value of more than"},
+		"equality":  {"tracee_match if {\n" + nested + "\tt := array.concat(s40, [])\n\tt == s40\n}\n", "a value of more than"},
 		"template":  {`tracee_match if { strings.render_template("{{range .x}}a{{end}}", {"x": []}) == "" }`, "cannot be stopped"},
 	}
 }

@@ -15,6 +15,10 @@ func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNam
 	if err != nil {
 		return nil, src.problems(err, l.denied)
 	}
+	if at := overgrown(c.Modules[src.path]); at != nil {
+		row, col := place(at)
+		return nil, []matcher.Problem{src.at(row, col, "", fmt.Sprintf("a value of more than %d parts", maxParts))}
+	}
 	heads := headsOf(m)
 	s := &signature{compiler: c, own: slices.ContainsFunc(lib.packages(), m.Package.Path.HasPrefix) ||
 		slices.ContainsFunc(lib.packages(), func(p ast.Ref) bool { return p.HasPrefix(m.Package.Path) })}

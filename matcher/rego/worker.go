@@ -125,6 +125,9 @@ func (w *worker) ask(i int, found func(matcher.Finding)) error {
 			return nil
 		}
 	case ast.Object:
+		if sizeOf(v, maxMade) > maxMade {
+			return fmt.Errorf("the finding's data: %w", ErrTooLarge)
+		}
 		data, err := toGo(v)
 		if err != nil {
 			return err
