@@ -5,10 +5,12 @@ import (
 
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/alertmanager"
+	"github.com/tripline/tripline/notifier/discord"
 	"github.com/tripline/tripline/notifier/file"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/syslog"
+	"github.com/tripline/tripline/notifier/teams"
 	"github.com/tripline/tripline/notifier/webhook"
 )
 
@@ -27,6 +29,8 @@ func kinds() []kind {
 		sink("slack", slack.DefaultConfig, newSlack),
 		sink("alertmanager", alertmanager.DefaultConfig, newAlertmanager),
 		sink("syslog", syslog.DefaultConfig, newSyslog),
+		sink("discord", discord.DefaultConfig, newDiscord),
+		sink("teams", teams.DefaultConfig, newTeams),
 	}
 }
 
@@ -43,3 +47,7 @@ func newAlertmanager(c alertmanager.Config, _ Env) (notifier.Sink, error) {
 }
 
 func newSyslog(c syslog.Config, _ Env) (notifier.Sink, error) { return syslog.New(c) }
+
+func newDiscord(c discord.Config, _ Env) (notifier.Sink, error) { return discord.New(c) }
+
+func newTeams(c teams.Config, _ Env) (notifier.Sink, error) { return teams.New(c) }

@@ -25,6 +25,8 @@ sinks:
   - {name: d, type: slack, url_file: /s/slack, timeout: 3s}
   - {name: e, type: alertmanager, url_file: /s/am, username: u, password_file: /s/pw, labels: {cluster: "1"}}
   - {name: f, type: syslog, network: tls, address: "h:1", facility: local3, data_id: "x@1", tls: {server_name: y}}
+  - {name: g, type: discord, url_file: /s/discord}
+  - {name: h, type: teams, url_file: /s/teams}
 `
 
 // TestPrintedIsReadBack: what is printed is the same configuration.

@@ -1,0 +1,53 @@
+package discord_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/discord"
+	"github.com/tripline/tripline/notifier/sinktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func build(t *testing.T, url string, timeout time.Duration) notifier.Sink {
+	t.Helper()
+	cfg := discord.DefaultConfig()
+	cfg.URL = notifier.Secret(url)
+	cfg.Timeout = timeout
+	s, err := discord.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	sinktest.HTTP(t, build)
+	sinktest.Run(t, func(t *testing.T) notifier.Sink { return build(t, sinktest.NewReceiver(t).URL, time.Minute) })
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*discord.Config)
+		want   string
+	}{
+		{"no url", func(*discord.Config) {}, "url (or url_file) is not given"},
+		{"both", func(c *discord.Config) { c.URL, c.URLFile = "http://x/y", "z" }, "url and url_file are both given"},
+		{"no file", func(c *discord.Config) { c.URLFile = "/nonexistent" }, "url_file: open /nonexistent"},
+		{"timeout", func(c *discord.Config) { c.URL, c.Timeout = "http://x/y", 0 }, "timeout: 0s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := discord.DefaultConfig()
+			c.change(&cfg)
+			if _, err := discord.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("New = %v, want %q", err, c.want)
+			}
+		})
+	}
+}
