@@ -11,6 +11,7 @@ import (
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/syslog"
 	"github.com/tripline/tripline/notifier/teams"
+	"github.com/tripline/tripline/notifier/telegram"
 	"github.com/tripline/tripline/notifier/webhook"
 )
 
@@ -31,6 +32,7 @@ func kinds() []kind {
 		sink("syslog", syslog.DefaultConfig, newSyslog),
 		sink("discord", discord.DefaultConfig, newDiscord),
 		sink("teams", teams.DefaultConfig, newTeams),
+		sink("telegram", telegram.DefaultConfig, newTelegram),
 	}
 }
 
@@ -51,3 +53,5 @@ func newSyslog(c syslog.Config, _ Env) (notifier.Sink, error) { return syslog.Ne
 func newDiscord(c discord.Config, _ Env) (notifier.Sink, error) { return discord.New(c) }
 
 func newTeams(c teams.Config, _ Env) (notifier.Sink, error) { return teams.New(c) }
+
+func newTelegram(c telegram.Config, _ Env) (notifier.Sink, error) { return telegram.New(c) }

@@ -27,6 +27,7 @@ sinks:
   - {name: f, type: syslog, network: tls, address: "h:1", facility: local3, data_id: "x@1", tls: {server_name: y}}
   - {name: g, type: discord, url_file: /s/discord}
   - {name: h, type: teams, url_file: /s/teams}
+  - {name: i, type: telegram, token_file: /s/tg, chat_id: "-1001", thread_id: 3, silent: true}
 `
 
 // TestPrintedIsReadBack: what is printed is the same configuration.
@@ -59,7 +60,7 @@ func TestPrintedIsReadBack(t *testing.T) {
 			}
 			for _, want := range []string{
 				"give_up: 5m", "url_file: /s/url", "timeout: 1m30s", "Authorization: /s/auth", "key_file: /k", "max_bytes: 123456",
-				"url_file: /s/slack", "password_file: /s/pw", "cluster: '1'", "facility: local3", "server_name: 'y'", "payload: cloudevents",
+				"url_file: /s/slack", "password_file: /s/pw", "cluster: '1'", "facility: local3", "server_name: 'y'", "payload: cloudevents", "chat_id: '-1001'",
 			} {
 				if !strings.Contains(string(printed), want) {
 					t.Errorf("no %s in\n%s", want, printed)
@@ -93,6 +94,7 @@ func TestPrintedHasNoSecret(t *testing.T) {
 	for name, text := range map[string]string{
 		"url":      `{name: a, type: slack, url: "https://hooks.example/s3cr3t"}`,
 		"header":   `{name: a, type: webhook, url_file: /x, headers: {Authorization: s3cr3t}}`,
+		"token":    `{name: a, type: telegram, token: "1:s3cr3t", chat_id: "@x"}`,
 		"password": `{name: a, type: alertmanager, url_file: /x, username: u, password: s3cr3t}`,
 		"bearer":   `{name: a, type: alertmanager, url_file: /x, bearer: s3cr3t}`,
 	} {

@@ -31,6 +31,9 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	secrets []notifier.Secret
+	// bodyAfter finds what the receiver asks for in the body of an answer
+	// that has no Retry-After; may be nil.
+	bodyAfter func(body []byte) time.Duration
 }
 
 // New makes a client that gives each request the time; secrets are kept out
@@ -163,6 +166,9 @@ func (c *Client) refused(resp *http.Response, body []byte) error {
 	}
 	if !f.Permanent {
 		f.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		if f.After == 0 && c.bodyAfter != nil {
+			f.After = max(0, c.bodyAfter(body))
+		}
 	}
 	text := "the receiver answers " + resp.Status
 	if resp.StatusCode/100 == 3 {

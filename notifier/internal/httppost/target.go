@@ -87,5 +87,10 @@ func (p *Poster) Post(ctx context.Context, body []byte) error {
 	return p.client.Do(ctx, req)
 }
 
+// RetryAfterIn makes the poster look into the body of an answer that asks for
+// patience and does not say in its header how much; at most 4 KiB of it are
+// given. It is for before the first Post.
+func (p *Poster) RetryAfterIn(find func(body []byte) time.Duration) { p.client.bodyAfter = find }
+
 // Close lets go of idle connections.
 func (p *Poster) Close() error { return p.client.Close() }
