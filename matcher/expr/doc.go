@@ -25,6 +25,17 @@
 // and logged. Such rules see every event, whatever rule_matching says, and keep
 // none from others.
 //
+// What is known and accepted for a time is suppressed with the reason:
+//
+//	suppress:
+//	  - condition: proc.name = borg     # a condition, or
+//	    fields: {proc.pname: [a, b]}    # what fields must be, all of them
+//	    until: 2030-12-31               # the last day, in UTC; or a time
+//	    reason: the nightly backup
+//
+// An event before until for which one of them holds is no finding and is not
+// counted by a threshold. After that the rule finds again, and loading warns.
+//
 // The language itself is in the folder falco: its parser, its fields, what its
 // operators mean, how files are put together and how outputs are rendered.
 package expr

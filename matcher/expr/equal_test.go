@@ -134,7 +134,10 @@ func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *field
 			continue // not one event alone decides
 		}
 		want := visible && r.Types.Has(view.Type()) && check.Walk(r.Compiled, view)
-		if visible && !want && check.Walk(r.Compiled, view) {
+		for _, s := range r.Suppress {
+			want = want && !(rec.Event.Time < s.Until.UnixNano() && check.Walk(s.Compiled, view))
+		}
+		if visible && !want && len(r.Suppress) == 0 && check.Walk(r.Compiled, view) {
 			t.Fatalf("rule %q holds for %s, which its event types %v leave out", r.Name, view.Type(), r.Types)
 		}
 		for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {

@@ -199,12 +199,15 @@ type Program struct {
 	rules  []matcher.Rule
 	log    *slog.Logger
 
-	evicted atomic.Uint64
+	evicted, suppressed atomic.Uint64
 }
 
 // Evicted is how many groups of thresholds were dropped before their time was
 // over, since there were more than [Config.MaxState] allows.
 func (p *Program) Evicted() uint64 { return p.evicted.Load() }
+
+// Suppressed is how many events were left alone that a rule's condition holds for.
+func (p *Program) Suppressed() uint64 { return p.suppressed.Load() }
 
 // evict counts a group of a rule that is dropped, and says so ever less often.
 func (p *Program) evict(rule string) {

@@ -25,14 +25,17 @@ func TestStateful(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range report.Problems {
-		t.Error(p.Error())
+		// The events of tests are of the year 2023, so some ends have passed.
+		if p.Code != "LOAD_SUPPRESS_EXPIRED" {
+			t.Error(p.Error())
+		}
 	}
 	for _, r := range report.Results {
 		if r.Failure != "" {
 			t.Errorf("%s:%d: %s: %s", r.File, r.Line, r.Name, r.Failure)
 		}
 	}
-	if len(report.Results) < 8 {
+	if len(report.Results) < 13 {
 		t.Errorf("only %d tests ran", len(report.Results))
 	}
 }

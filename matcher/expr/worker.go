@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -18,6 +19,8 @@ type Worker struct {
 	event   *fields.Event
 	machine vm.VM
 	rules   []bound
+
+	suppressed *atomic.Uint64 // of the program
 
 	// types numbers the event types that rules are specialised for, from 1.
 	types  map[string]int
@@ -39,6 +42,14 @@ type bound struct {
 	looked   []looked
 	extra    []extra
 	counts   *threshold // nil for rules that one event decides
+	// suppress are conditions of events that the rule leaves alone.
+	suppress []suppress
+}
+
+// suppress is a condition that counts for events before a time.
+type suppress struct {
+	until int64
+	program
 }
 
 // looked is a field that the condition looks at.
@@ -62,7 +73,7 @@ func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(false
 // newWorker makes a worker; with machineOnly everything runs on expr's
 // machine.
 func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
-	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}}
+	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}, suppressed: &p.suppressed}
 	a := newAtoms(w.event)
 	special := make([][]special, len(p.loaded))
 	for i, r := range p.loaded {
@@ -125,6 +136,13 @@ func (w *Worker) bind(a *atoms, r *loader.Rule, conds []special, machineOnly boo
 		}
 		b.programs[n] = p
 	}
+	for _, s := range r.Suppress {
+		p, err := a.compile(s.Compiled, "", r.Condition, machineOnly)
+		if err != nil {
+			return b, err
+		}
+		b.suppress = append(b.suppress, suppress{s.Until.UnixNano(), p})
+	}
 	seen := map[string]bool{}
 	check.Tests(r.Compiled, func(t *check.Test) {
 		for _, ref := range t.Refs() {
@@ -157,6 +175,17 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 	if !hit || err != nil {
 		return err
 	}
+	for i := range b.suppress {
+		if s := &b.suppress[i]; ev.Record.Event.Time < s.until {
+			quiet, err := w.run(&s.program)
+			if quiet {
+				w.suppressed.Add(1)
+			}
+			if quiet || err != nil {
+				return err
+			}
+		}
+	}
 	if b.counts == nil {
 		w.matched = true
 		found(b.finding())
@@ -178,6 +207,11 @@ func (w *Worker) holds(b *bound) (bool, error) {
 	if w.number < len(b.programs) && !b.programs[w.number].empty() {
 		p = &b.programs[w.number]
 	}
+	return w.run(p)
+}
+
+// run evaluates a condition.
+func (w *Worker) run(p *program) (bool, error) {
 	if p.fast != nil {
 		return p.fast(), nil
 	}

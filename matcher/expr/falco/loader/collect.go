@@ -55,6 +55,7 @@ type rule struct {
 	tags            []string
 	exceptions      []*exception
 	threshold       *Threshold
+	suppress        []*suppression
 	enabled         bool
 	warnTypes       bool
 	skipUnknown     bool

@@ -152,6 +152,9 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 			l.missing(r, out, ref, t.At)
 		}
 	})
+	if !l.compileSuppressions(r, out, items) {
+		return false
+	}
 	for _, x := range r.threshold.operands() {
 		for _, ref := range x.Refs() {
 			l.missing(r, out, ref, x.At)

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tripline/tripline/matcher/expr/falco/ast"
 	"github.com/tripline/tripline/matcher/expr/falco/check"
@@ -38,6 +39,9 @@ type Options struct {
 	Plugins map[string]string
 	// Foreign reads conditions given by `expr:`; nil when there is no such key.
 	Foreign Foreign
+	// Now is the time by which suppressions end, for warnings only; nil for
+	// the clock's.
+	Now func() time.Time
 }
 
 // Foreign turns a condition in another language into a tree, which may name
@@ -63,6 +67,8 @@ type Rule struct {
 	Types     check.Types
 	// Threshold, when not nil, is how many events it takes.
 	Threshold *Threshold
+	// Suppress lists what the rule leaves alone for a time.
+	Suppress []Suppression
 	// OutputText is as written; Output what is rendered, with what the
 	// configuration appends, of which Extra are for JSON only.
 	OutputText string
@@ -123,6 +129,7 @@ const (
 	// These are ours alone.
 	WarnFieldNotAvailable = "LOAD_FIELD_NOT_AVAILABLE"
 	WarnExceptionKey      = "LOAD_UNKNOWN_EXCEPTION_KEY"
+	WarnSuppressExpired   = "LOAD_SUPPRESS_EXPIRED"
 )
 
 // Result is what was loaded.

@@ -18,13 +18,13 @@ func (l *Loader) rule(it *item) error {
 		return err
 	}
 	l.knownKeys(it, "rule", "condition", "expr", "output", "desc", "priority", "source", "enabled", "tags", "exceptions",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "append", "override")
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress", "append", "override")
 	add, err := l.deprecatedAppend(it, "condition")
 	if err != nil {
 		return err
 	}
 	over, err := it.overrides(
-		[]string{"condition", "output", "desc", "tags", "exceptions"},
+		[]string{"condition", "output", "desc", "tags", "exceptions", "suppress"},
 		replaceable())
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (l *Loader) rule(it *item) error {
 // replaceable lists the keys of a rule that an override can replace.
 func replaceable() []string {
 	return []string{"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold"}
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress"}
 }
 
 // toggleRule is an element of nothing but a name and enabled.
@@ -116,6 +116,9 @@ func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 		return err
 	}
 	if r.threshold, err = l.threshold(it); err != nil {
+		return err
+	}
+	if r.suppress, err = it.suppressions(); err != nil {
 		return err
 	}
 	if have != nil && have.source != r.source {
@@ -270,7 +273,7 @@ func (l *Loader) overrideRule(it *item, name *yaml.Node, have *rule, over overri
 	}
 	r := *have
 	r.exceptions = cloneExceptions(have.exceptions)
-	for _, key := range []string{"condition", "output", "desc", "tags"} {
+	for _, key := range []string{"condition", "output", "desc", "tags", "suppress"} {
 		if over.appends(key) {
 			if err := it.appendKey(&r, key); err != nil {
 				return err
@@ -306,6 +309,11 @@ func (it *item) appendKey(r *rule, key string) error {
 	if key == "tags" {
 		nodes, err := it.texts("tags")
 		r.tags = union(append([]string(nil), r.tags...), nodes)
+		return err
+	}
+	if key == "suppress" {
+		more, err := it.suppressions()
+		r.suppress = append(append([]*suppression(nil), r.suppress...), more...)
 		return err
 	}
 	v, err := it.text(key)
@@ -364,6 +372,8 @@ func (l *Loader) replaceKey(it *item, r *rule, key string) (err error) {
 		r.captureDuration, err = it.duration()
 	case "threshold":
 		r.threshold, err = l.threshold(it)
+	case "suppress":
+		r.suppress, err = it.suppressions()
 	}
 	return err
 }
