@@ -26,7 +26,7 @@ type daemon struct {
 	conns []net.Conn
 }
 
-// hangUp closes every connection there is, and waits for none to be left.
+// hangUp closes every connection there is.
 func (d *daemon) hangUp() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
