@@ -23,16 +23,16 @@ import (
 
 // The run of `make bench-expr`: what it measures, how often and for how long.
 const (
-	benchRounds = 5
-	benchSpan   = 150 * time.Millisecond
+	benchRounds = 7
+	benchSpan   = 100 * time.Millisecond
 	benchEvents = 2048
 	batchEvents = 256
 )
 
 // BenchmarkRates prints how many events per second one core holds against 25,
 // 56 and 93 rules: as closures, on expr's machine, and with expr used plainly,
-// one map of fields an event and one program a rule. The ways take turns, so
-// that what else the machine does falls on all of them; the medians count.
+// one map of fields an event and one program a rule. Ways and sizes take turns,
+// so that what else the machine does falls on all of them; the medians count.
 // TRIPLINE_BENCH_RULES names a directory of rule files to take instead of ours.
 func BenchmarkRates(b *testing.B) {
 	dir := os.Getenv("TRIPLINE_BENCH_RULES")
@@ -40,27 +40,32 @@ func BenchmarkRates(b *testing.B) {
 	events := benchLoad()
 	fmt.Printf("%d events: 70 %% open, 20 %% exec, 10 %% connect; events/s on one core, medians of %d rounds\n", len(events), benchRounds)
 	fmt.Printf("%6s %12s %12s %12s %18s %10s %9s\n", "rules", "closures", "machine", "plain expr", "plain, by type", "findings", "closures×")
-	for _, n := range []int{25, 56, 93, len(base)} {
-		if n == len(base) && dir == "" || n > len(base) && dir != "" {
-			continue
-		}
-		prog := benchProgram(b, base, n)
-		ways := benchWays(b, prog, events)
-		rates := make([][]float64, len(ways))
-		for range benchRounds {
-			for i, w := range ways {
-				rates[i] = append(rates[i], rate(w, len(events)))
+	var sizes []int
+	var ways [][]func() int // by size
+	candidates := []int{25, 56, 93}
+	if dir != "" {
+		candidates = append(slices.DeleteFunc(candidates, func(n int) bool { return n >= len(base) }), len(base))
+	}
+	for _, n := range candidates {
+		sizes = append(sizes, n)
+		ways = append(ways, benchWays(b, benchProgram(b, base, n), events))
+	}
+	rates := make([][4][]float64, len(sizes))
+	for range benchRounds {
+		for i := range sizes {
+			for k, w := range ways[i] {
+				rates[i][k] = append(rates[i][k], rate(w, len(events)))
 			}
 		}
-		med := make([]float64, len(ways))
-		for i, r := range rates {
-			slices.Sort(r)
-			med[i] = r[len(r)/2]
-		}
-		found := ways[0]()
-		for i, w := range ways {
+	}
+	for i, n := range sizes {
+		var med [4]float64
+		found := ways[i][0]()
+		for k, w := range ways[i] {
+			slices.Sort(rates[i][k])
+			med[k] = rates[i][k][benchRounds/2]
 			if got := w(); got != found {
-				b.Errorf("%d rules: way %d finds %d, closures %d", n, i, got, found)
+				b.Errorf("%d rules: way %d finds %d, closures %d", n, k, got, found)
 			}
 		}
 		fmt.Printf("%6d %12.0f %12.0f %12.0f %18.0f %9.2f%% %9.1f\n", n, med[0], med[1], med[2], med[3], 100*float64(found)/float64(len(events)), med[0]/med[2])
