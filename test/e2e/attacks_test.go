@@ -73,6 +73,8 @@ func also(rule string, contained bool) []string {
 		return []string{"TRC-9"} // the memory that is run is written first
 	case (rule == "TRC-12" || rule == "TRL-1") && contained:
 		return []string{"TRC-9"} // programs are copied to where they run
+	case !contained:
+		return []string{"TRL-1"} // counts what anybody runs below /tmp, this checkout too where it lies there
 	}
 	return nil
 }
