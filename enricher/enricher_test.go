@@ -146,9 +146,11 @@ func raw(first uint64, cgroups ...string) *msg.Batch {
 	out.FirstSeq, out.LastSeq = first, first+uint64(len(cgroups))-1
 	for i, cg := range cgroups {
 		p := b.Process(&msg.Process{Pid: int32(100 + i), StartTime: 1, Comm: "cat", Cgroup: cg})
-		b.Event(&msg.Event{Seq: first + uint64(i), Time: int64(first) + int64(i), Type: openat, Process: p,
+		b.Event(&msg.Event{
+			Seq: first + uint64(i), Time: int64(first) + int64(i), Type: openat, Process: p,
 			Tid: int32(100 + i), Comm: uint32(b.String("cat")),
-			Args: []int64{-100, b.String("/file/" + cg), 0, 0}})
+			Args: []int64{-100, b.String("/file/" + cg), 0, 0},
+		})
 	}
 	return b.Take()
 }
@@ -234,8 +236,10 @@ func TestFailedPartBringsTheRawBatchAgain(t *testing.T) {
 }
 
 func TestGapsAndDrops(t *testing.T) {
-	quiet := &msg.Batch{Host: "host", BootId: "boot", FirstSeq: 31, LastSeq: 30,
-		Drops: []*msg.Drop{{Type: openat, Cause: "ring", Count: 7}}}
+	quiet := &msg.Batch{
+		Host: "host", BootId: "boot", FirstSeq: 31, LastSeq: 30,
+		Drops: []*msg.Drop{{Type: openat, Cause: "ring", Count: 7}},
+	}
 	otherBoot := raw(500, "/a")
 	otherBoot.BootId = "next"
 	// A sensor that starts anew says from where it numbers on: no loss.

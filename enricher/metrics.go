@@ -33,13 +33,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		replayed:  counter("history_batches_total", "Raw batches of the past read to rebuild the tables."),
 		heldEvents: counter("held_events_total",
 			"Events that waited for what a runtime knows of their container."),
-		heldNow: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tripline", Subsystem: "enricher",
-			Name: "held_events", Help: "Events that wait now."}),
+		heldNow: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "tripline", Subsystem: "enricher",
+			Name: "held_events", Help: "Events that wait now.",
+		}),
 		heldExpired: vec("holds_expired_total", "Containers whose events went on without complete metadata, by the limit that ended the wait.", "limit"),
 		stepSeconds: vec("step_seconds_total", "Time spent in each step.", "step"),
 	}
-	for _, c := range []prometheus.Collector{m.batches, m.events, m.published, m.failed, m.lost, m.again,
-		m.replayed, m.heldEvents, m.heldNow, m.heldExpired, m.stepSeconds} {
+	for _, c := range []prometheus.Collector{
+		m.batches, m.events, m.published, m.failed, m.lost, m.again,
+		m.replayed, m.heldEvents, m.heldNow, m.heldExpired, m.stepSeconds,
+	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -40,8 +40,10 @@ func TestDetection(t *testing.T) {
 func TestOrigin(t *testing.T) {
 	sel := func(origin string) func() detect.Signature {
 		return func() detect.Signature {
-			return &sig{id: "o-" + origin, selectors: []detect.SignatureEventSelector{{Source: "tracee", Name: "sched_process_exec", Origin: origin}},
-				onEvent: func(s *sig, _ trace.Event, ev protocol.Event) error { s.find(ev); return nil }}
+			return &sig{
+				id: "o-" + origin, selectors: []detect.SignatureEventSelector{{Source: "tracee", Name: "sched_process_exec", Origin: origin}},
+				onEvent: func(s *sig, _ trace.Event, ev protocol.Event) error { s.find(ev); return nil },
+			}
 		}
 	}
 	r := start(t, config(), goLanguage(sel("host"), sel("container"), sel("*"), sel("")))

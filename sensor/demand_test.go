@@ -29,10 +29,16 @@ func TestUnion(t *testing.T) {
 	}{
 		{"nobody", nil, nil},
 		{"sorted", []msg.Demand{wants("ptrace"), wants("openat")}, []msg.EventDemand{{Name: "openat"}, {Name: "ptrace"}}},
-		{"one with conditions", []msg.Demand{wants("ptrace", arg("request", "=", "PTRACE_TRACEME"))},
-			[]msg.EventDemand{{Name: "ptrace", Args: []msg.ArgDemand{arg("request", "=", "PTRACE_TRACEME")}}}},
-		{"another without", []msg.Demand{wants("ptrace", arg("request", "=", "PTRACE_TRACEME")), wants("ptrace")},
-			[]msg.EventDemand{{Name: "ptrace"}}},
+		{
+			"one with conditions",
+			[]msg.Demand{wants("ptrace", arg("request", "=", "PTRACE_TRACEME"))},
+			[]msg.EventDemand{{Name: "ptrace", Args: []msg.ArgDemand{arg("request", "=", "PTRACE_TRACEME")}}},
+		},
+		{
+			"another without",
+			[]msg.Demand{wants("ptrace", arg("request", "=", "PTRACE_TRACEME")), wants("ptrace")},
+			[]msg.EventDemand{{Name: "ptrace"}},
+		},
 		{"other values", []msg.Demand{
 			wants("ptrace", arg("request", "=", "PTRACE_TRACEME")),
 			wants("ptrace", arg("request", "=", "PTRACE_ATTACH", "PTRACE_TRACEME")),
@@ -45,8 +51,11 @@ func TestUnion(t *testing.T) {
 			wants("openat", arg("pathname", "prefix", "/etc")),
 			wants("openat", arg("pathname", "=", "/etc/shadow")),
 		}, []msg.EventDemand{{Name: "openat"}}},
-		{"one argument twice", []msg.Demand{wants("openat", arg("pathname", "prefix", "/etc"), arg("pathname", "prefix", "/etc/s"))},
-			[]msg.EventDemand{{Name: "openat", Args: []msg.ArgDemand{arg("pathname", "prefix", "/etc")}}}},
+		{
+			"one argument twice",
+			[]msg.Demand{wants("openat", arg("pathname", "prefix", "/etc"), arg("pathname", "prefix", "/etc/s"))},
+			[]msg.EventDemand{{Name: "openat", Args: []msg.ArgDemand{arg("pathname", "prefix", "/etc")}}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := union(c.demands)

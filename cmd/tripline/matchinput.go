@@ -174,7 +174,7 @@ func (f *inputFile) all(ctx context.Context) iter.Seq[read] {
 		defer close(done)
 		go func() {
 			defer close(ahead)
-			defer f.close()
+			defer func() { _ = f.close() }()
 			for {
 				b, err := f.Read()
 				if errors.Is(err, io.EOF) {

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// code runs tripline and checks its exit code: code 2 match --input x
+// code runs tripline and checks its exit code: code 2 match --input x.
 func code(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N arguments of tripline…")
@@ -66,7 +66,7 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // hook starts a receiver and puts its address into $HOOK. It keeps what is
-// posted in the file hooked; the first N requests it refuses: hook N STATUS
+// posted in the file hooked; the first N requests it refuses: hook N STATUS.
 func hook(ts *testscript.TestScript, _ bool, args []string) {
 	refuse, status := 0, http.StatusServiceUnavailable
 	if len(args) == 2 {
@@ -101,7 +101,7 @@ func hook(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// posted checks how often something was posted: posted N
+// posted checks how often something was posted: posted N.
 func posted(ts *testscript.TestScript, _ bool, args []string) {
 	n := strings.Count(ts.ReadFile("hooked"), "POST ")
 	if len(args) != 1 || strconv.Itoa(n) != args[0] {
@@ -109,7 +109,7 @@ func posted(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// long writes an event with an argument of N bytes: long N FILE
+// long writes an event with an argument of N bytes: long N FILE.
 func long(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)

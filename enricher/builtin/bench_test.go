@@ -106,10 +106,12 @@ func load(b testing.TB, n int) *replayed {
 		if i%10 != 0 {
 			parent = pid(i - 1)
 		}
-		m.Process(&msg.Process{Pid: pid(i), StartTime: uint64(i+1) * 1e7, Ppid: parent, Comm: "worker",
+		m.Process(&msg.Process{
+			Pid: pid(i), StartTime: uint64(i+1) * 1e7, Ppid: parent, Comm: "worker",
 			Exe: &msg.Executable{Path: fmt.Sprintf("/usr/bin/tool-%d", i%300), Inode: uint64(i % 300)}, Cwd: "/home/user",
 			Args: []string{"tool", "--number", fmt.Sprint(i), "--config", "/etc/tool.conf"}, Cred: &msg.Credentials{Uid: 1000, CapBounding: 1},
-			Ns: &msg.Namespaces{Mnt: 1, Pid: 2, Net: 3}, CgroupId: cgroup(i), Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+			Ns: &msg.Namespaces{Mnt: 1, Pid: 2, Net: 3}, CgroupId: cgroup(i), Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+		})
 		if i%perBatch == perBatch-1 {
 			take()
 		}
@@ -129,12 +131,16 @@ func load(b testing.TB, n int) *replayed {
 			}
 			row, ok := rows[i]
 			if !ok {
-				row = m.Process(&msg.Process{Pid: pid(i), StartTime: uint64(i+1) * 1e7, Ppid: map[bool]int32{true: 1, false: pid(i - 1)}[i%10 == 0],
-					Comm: "worker", CgroupId: cgroup(i)})
+				row = m.Process(&msg.Process{
+					Pid: pid(i), StartTime: uint64(i+1) * 1e7, Ppid: map[bool]int32{true: 1, false: pid(i - 1)}[i%10 == 0],
+					Comm: "worker", CgroupId: cgroup(i),
+				})
 				rows[i] = row
 			}
-			m.Event(&msg.Event{Type: uint32(openat.ID), Process: row, Tid: pid(i), Comm: uint32(m.String("worker")),
-				Args: []int64{-100, m.String(fmt.Sprintf("/var/lib/file-%d", rng.IntN(100))), 0, 0}})
+			m.Event(&msg.Event{
+				Type: uint32(openat.ID), Process: row, Tid: pid(i), Comm: uint32(m.String("worker")),
+				Args: []int64{-100, m.String(fmt.Sprintf("/var/lib/file-%d", rng.IntN(100))), 0, 0},
+			})
 		}
 		take()
 	}
@@ -243,8 +249,10 @@ func BenchmarkChurn(b *testing.B) {
 		cred := &msg.Credentials{Uid: 1000}
 		m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
 		event(fork, shell, 1, 0, 0, 1, 1, int64(pid), int64(pid), int64(pid), int64(pid), int64(start))
-		child := m.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
-			Exe: &msg.Executable{Path: "/bin/sh"}, Args: []string{"sh", "-c", fmt.Sprint(i)}, ExecTime: int64(seq) * 100_000})
+		child := m.Process(&msg.Process{
+			Pid: pid, StartTime: start, Ppid: 1, Comm: "sh", Cred: cred, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+			Exe: &msg.Executable{Path: "/bin/sh"}, Args: []string{"sh", "-c", fmt.Sprint(i)}, ExecTime: int64(seq) * 100_000,
+		})
 		event(exec, child, pid, make([]int64, 10)...)
 		event(openat, child, pid, -100, m.String("/x"), 0, 0)
 		event(exit, child, pid, 0, 1)

@@ -28,8 +28,10 @@ func (s *stage) mkdirEvent(hierarchy uint32, id uint64, path string) {
 	var b msg.Builder
 	row := b.Process(&msg.Process{Pid: 1, StartTime: 1, Comm: "runc"})
 	e, _ := catalogue.Lookup("cgroup_mkdir")
-	b.Event(&msg.Event{Type: uint32(e.ID), Process: row, Tid: 1, Comm: uint32(b.String("runc")),
-		Args: []int64{int64(id), b.String(path), int64(hierarchy)}})
+	b.Event(&msg.Event{
+		Type: uint32(e.ID), Process: row, Tid: 1, Comm: uint32(b.String("runc")),
+		Args: []int64{int64(id), b.String(path), int64(hierarchy)},
+	})
 	s.send(b.Take())
 }
 

@@ -176,12 +176,16 @@ func startTime(pid int32) uint64 {
 // exec sends what a sensor sends when a process executes something.
 func (s *stage) exec(pid int32, cg cgroup, path string) uint64 {
 	var b msg.Builder
-	row := b.Process(&msg.Process{Pid: pid, StartTime: startTime(pid), Ppid: 0, Comm: filepath.Base(path),
+	row := b.Process(&msg.Process{
+		Pid: pid, StartTime: startTime(pid), Ppid: 0, Comm: filepath.Base(path),
 		Exe: &msg.Executable{Path: path}, Args: []string{path}, Cred: &msg.Credentials{Uid: 0, Gid: 1000},
-		CgroupId: cg.v2, CgroupV1Id: cg.v1, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+		CgroupId: cg.v2, CgroupV1Id: cg.v1, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+	})
 	e, _ := catalogue.Lookup("sched_process_exec")
-	b.Event(&msg.Event{Type: uint32(e.ID), Process: row, Tid: pid, Comm: uint32(b.String(filepath.Base(path))),
-		Args: make([]int64, len(e.Params)), Absent: 1<<uint(len(e.Params)) - 1})
+	b.Event(&msg.Event{
+		Type: uint32(e.ID), Process: row, Tid: pid, Comm: uint32(b.String(filepath.Base(path))),
+		Args: make([]int64, len(e.Params)), Absent: 1<<uint(len(e.Params)) - 1,
+	})
 	return s.send(b.Take())
 }
 

@@ -46,10 +46,14 @@ func TestParse(t *testing.T) {
 		{"Podman, rootless, cgroupfs", user + "/libpod-" + hexA, with("podman", "")},
 		{"nerdctl, systemd", "/system.slice/nerdctl-" + hexA + ".scope", with("containerd", "")},
 		{"nerdctl, cgroupfs", "/default/" + hexA, with("", "")},
-		{"kind", "/docker-" + hexB + ".scope/kubelet/kubepods/burstable/pod" + uid + "/" + hexA,
-			Ref{ID: hexA, Parent: hexB, PodUID: uid, Own: true}},
-		{"kind, systemd inside", "/system.slice/docker-" + hexB + ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + uidU + ".slice/cri-containerd-" + hexA + ".scope",
-			Ref{ID: hexA, Runtime: "containerd", Parent: hexB, PodUID: uid, Own: true}},
+		{
+			"kind", "/docker-" + hexB + ".scope/kubelet/kubepods/burstable/pod" + uid + "/" + hexA,
+			Ref{ID: hexA, Parent: hexB, PodUID: uid, Own: true},
+		},
+		{
+			"kind, systemd inside", "/system.slice/docker-" + hexB + ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + uidU + ".slice/cri-containerd-" + hexA + ".scope",
+			Ref{ID: hexA, Runtime: "containerd", Parent: hexB, PodUID: uid, Own: true},
+		},
 		{"Docker in Docker", "/docker/" + hexB + "/docker/" + hexA, Ref{ID: hexA, Runtime: "docker", Parent: hexB, Own: true}},
 		{"LXC, payload", "/lxc.payload.web/system.slice/ssh.service", Ref{ID: "web", Runtime: "lxc"}},
 		{"LXC", "/lxc/web", Ref{ID: "web", Runtime: "lxc", Own: true}},
@@ -129,8 +133,10 @@ func TestParseImage(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"/", "/docker/" + hexA, "/a.slice:cri-containerd:" + hexA, "/kubepods/pod" + uid + "/" + hexA,
-		"/lxc/x", "/lxc.payload.", "//", "/-" + hexA, "/:" + hexA, "0::/\n8:pids:/x"} {
+	for _, s := range []string{
+		"/", "/docker/" + hexA, "/a.slice:cri-containerd:" + hexA, "/kubepods/pod" + uid + "/" + hexA,
+		"/lxc/x", "/lxc.payload.", "//", "/-" + hexA, "/:" + hexA, "0::/\n8:pids:/x",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {

@@ -241,8 +241,14 @@ func (r *reader) namespaces(pid int32) *msg.Namespaces {
 		name string
 		to   *uint32
 	}{
-		{"mnt", &n.Mnt}, {"pid", &n.Pid}, {"net", &n.Net}, {"user", &n.User},
-		{"uts", &n.Uts}, {"ipc", &n.Ipc}, {"cgroup", &n.Cgroup}, {"time", &n.Time},
+		{"mnt", &n.Mnt},
+		{"pid", &n.Pid},
+		{"net", &n.Net},
+		{"user", &n.User},
+		{"uts", &n.Uts},
+		{"ipc", &n.Ipc},
+		{"cgroup", &n.Cgroup},
+		{"time", &n.Time},
 	} {
 		link, err := os.Readlink(dir + x.name)
 		if err != nil {

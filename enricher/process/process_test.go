@@ -63,8 +63,10 @@ func (k *kernel) event(name string, row uint32, tid int32, comm string, args ...
 		panic(name)
 	}
 	k.seq++
-	k.Event(&msg.Event{Seq: k.seq, Time: int64(k.seq) * 1e6, Type: uint32(e.ID), Process: row, Tid: tid,
-		Comm: uint32(k.String(comm)), Args: args})
+	k.Event(&msg.Event{
+		Seq: k.seq, Time: int64(k.seq) * 1e6, Type: uint32(e.ID), Process: row, Tid: tid,
+		Comm: uint32(k.String(comm)), Args: args,
+	})
 }
 
 // open is an event of no consequence.
@@ -76,8 +78,10 @@ func (k *kernel) open(pid int32, comm string) {
 func (k *kernel) fork(parent, child int32, start uint64, comm string) {
 	row := k.thin(parent)
 	k.start[child] = start
-	k.rows[child] = k.Process(&msg.Process{Pid: child, StartTime: start, Ppid: parent, ParentStartTime: k.start[parent],
-		Comm: comm, CgroupId: 1, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+	k.rows[child] = k.Process(&msg.Process{
+		Pid: child, StartTime: start, Ppid: parent, ParentStartTime: k.start[parent],
+		Comm: comm, CgroupId: 1, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+	})
 	args := make([]int64, 9)
 	args[2], args[6], args[8] = int64(parent), int64(child), int64(start)
 	k.event("sched_process_fork", row, parent, comm, args...)
@@ -86,10 +90,12 @@ func (k *kernel) fork(parent, child int32, start uint64, comm string) {
 // exec makes pid run path.
 func (k *kernel) exec(pid, ppid int32, path string, args ...string) {
 	comm := path[strings.LastIndexByte(path, '/')+1:]
-	k.rows[pid] = k.Process(&msg.Process{Pid: pid, StartTime: k.start[pid], Ppid: ppid, ParentStartTime: k.start[ppid],
+	k.rows[pid] = k.Process(&msg.Process{
+		Pid: pid, StartTime: k.start[pid], Ppid: ppid, ParentStartTime: k.start[ppid],
 		Comm: comm, Exe: &msg.Executable{Path: path, Inode: uint64(len(path))}, Args: append([]string{comm}, args...),
 		CgroupId: 1, ExecTime: int64(k.seq+1) * 1e6, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
-		Cred: &msg.Credentials{Uid: 7}})
+		Cred: &msg.Credentials{Uid: 7},
+	})
 	k.event("sched_process_exec", k.rows[pid], pid, comm, make([]int64, 10)...)
 }
 
@@ -148,8 +154,10 @@ func lines(b *msg.Batch, name string) (out []string) {
 // tree starts init, a server and its shell.
 func (k *kernel) tree() {
 	k.start[1] = ms(10)
-	k.Process(&msg.Process{Pid: 1, StartTime: ms(10), Comm: "init", Exe: &msg.Executable{Path: "/init"},
-		Args: []string{"init"}, Knowledge: msg.Knowledge_KNOWLEDGE_PROC, CgroupId: 1, Cwd: "/"})
+	k.Process(&msg.Process{
+		Pid: 1, StartTime: ms(10), Comm: "init", Exe: &msg.Executable{Path: "/init"},
+		Args: []string{"init"}, Knowledge: msg.Knowledge_KNOWLEDGE_PROC, CgroupId: 1, Cwd: "/",
+	})
 	k.fork(1, 10, ms(1000), "init")
 	k.exec(10, 1, "/bin/httpd", "-D")
 	k.fork(10, 20, ms(2000), "httpd")
@@ -162,8 +170,10 @@ func TestLineage(t *testing.T) {
 		do   func(k *kernel)
 		want []string // of the openat events
 	}{
-		{"of a child", func(k *kernel) { k.open(20, "sh") },
-			[]string{"20:/bin/sh 10:/bin/httpd 1:/init"}},
+		{
+			"of a child", func(k *kernel) { k.open(20, "sh") },
+			[]string{"20:/bin/sh 10:/bin/httpd 1:/init"},
+		},
 		{"of a child before its exec", func(k *kernel) {
 			k.fork(20, 30, ms(3000), "sh")
 			k.open(30, "sh")
@@ -227,8 +237,10 @@ func TestLineage(t *testing.T) {
 			// 20 forks 30, whose parent is 20's parent; the image is 20's.
 			row := k.thin(20)
 			k.start[30] = ms(3000)
-			k.rows[30] = k.Process(&msg.Process{Pid: 30, StartTime: ms(3000), Ppid: 10, ParentStartTime: k.start[10],
-				Comm: "sh", Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+			k.rows[30] = k.Process(&msg.Process{
+				Pid: 30, StartTime: ms(3000), Ppid: 10, ParentStartTime: k.start[10],
+				Comm: "sh", Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+			})
 			args := make([]int64, 9)
 			args[2], args[6] = 20, 30
 			k.event("sched_process_fork", row, 20, "sh", args...)
@@ -305,8 +317,10 @@ func TestExecLeavesNothingOfTheOldImage(t *testing.T) {
 	s, k := newStep(t, nil), newKernel()
 	k.tree()
 	k.send(t, s, false)
-	k.rows[20] = k.Process(&msg.Process{Pid: 20, StartTime: k.start[20], Comm: "x", Exe: &msg.Executable{Path: "/bin/x"},
-		ExecTime: 1e15, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL})
+	k.rows[20] = k.Process(&msg.Process{
+		Pid: 20, StartTime: k.start[20], Comm: "x", Exe: &msg.Executable{Path: "/bin/x"},
+		ExecTime: 1e15, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL,
+	})
 	k.event("sched_process_exec", k.rows[20], 20, "x")
 	k.send(t, s, false)
 	k.open(20, "x")
@@ -467,8 +481,10 @@ func TestLastWords(t *testing.T) {
 	k.send(t, s, false)
 	last := func(pid int32, start uint64) *msg.Process {
 		k.start[pid] = start
-		k.rows[pid] = k.Process(&msg.Process{Pid: pid, StartTime: start, Ppid: 10, ParentStartTime: k.start[10], Comm: "sh",
-			Cred: &msg.Credentials{Uid: 9}, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL, Flags: uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED)})
+		k.rows[pid] = k.Process(&msg.Process{
+			Pid: pid, StartTime: start, Ppid: 10, ParentStartTime: k.start[10], Comm: "sh",
+			Cred: &msg.Credentials{Uid: 9}, Knowledge: msg.Knowledge_KNOWLEDGE_KERNEL, Flags: uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED),
+		})
 		k.exit(pid, "sh")
 		return k.send(t, s, false).Record(0).Process()
 	}

@@ -203,10 +203,14 @@ func TestContainerHasItsOwnUsers(t *testing.T) {
 		want string
 	}{
 		{"the same ids", &syscall.SysProcAttr{Chroot: root}, &msg.Credentials{}, "inner inners "},
-		{"ids of a user namespace", &syscall.SysProcAttr{Chroot: root, Cloneflags: syscall.CLONE_NEWUSER,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 10}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 200000, Size: 10}}},
-			&msg.Credentials{Uid: 100005, Gid: 200000}, "low inners "},
+		{
+			"ids of a user namespace", &syscall.SysProcAttr{
+				Chroot: root, Cloneflags: syscall.CLONE_NEWUSER,
+				UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 10}},
+				GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 200000, Size: 10}},
+			},
+			&msg.Credentials{Uid: 100005, Gid: 200000}, "low inners ",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := &exec.Cmd{Path: "/busybox", Args: []string{"sleep", "1000"}, SysProcAttr: c.attr, Dir: "/"}

@@ -82,7 +82,7 @@ func (s *Server) ready(ctx context.Context, log *serverLog) error {
 	ctx, cancel := context.WithTimeout(ctx, serverStart)
 	defer cancel()
 	for !s.ns.ReadyForConnections(100*time.Millisecond) || !s.ns.JetStreamEnabled() {
-		if fatal := log.Fatal(); fatal != "" {
+		if fatal := log.fatalMessage(); fatal != "" {
 			return fmt.Errorf("nats: the server did not start: %s", fatal)
 		}
 		if ctx.Err() != nil {

@@ -18,13 +18,17 @@ type serverLog struct {
 func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
 }
+
 func (l *serverLog) Debugf(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
 }
+
 func (l *serverLog) Tracef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
 }
+
 func (l *serverLog) Warnf(format string, v ...any) { l.log.Warn("nats: " + fmt.Sprintf(format, v...)) }
+
 func (l *serverLog) Errorf(format string, v ...any) {
 	l.log.Error("nats: " + fmt.Sprintf(format, v...))
 }
@@ -38,8 +42,8 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	}
 }
 
-// Fatal is the first thing that the server could not live with.
-func (l *serverLog) Fatal() string {
+// fatalMessage is the first thing that the server could not live with.
+func (l *serverLog) fatalMessage() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fatal

@@ -118,7 +118,9 @@ func (s *Server) Run(ctx context.Context) error {
 		// Whoever still reads a page has had its time.
 		_ = srv.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("metrics and health pages: %w", err)
+	}
 	return nil
 }
 

@@ -26,9 +26,13 @@ func texts() []string {
 
 func addresses() []*msg.SocketAddress {
 	return []*msg.SocketAddress{
-		nil, {Family: msg.AFInet, Ip: []byte{10, 0, 0, 1}, Port: 80}, {Family: msg.AFInet, Ip: []byte{10, 9, 0, 2}, Port: 40000},
-		{Family: msg.AFInet, Ip: []byte{169, 254, 169, 254}, Port: 80}, {Family: msg.AFInet, Ip: []byte{8, 8, 8, 8}, Port: 22},
-		{Family: msg.AFInet6, Ip: []byte{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Port: 443}, {Family: msg.AFUnix, Path: "/run/x"},
+		nil,
+		{Family: msg.AFInet, Ip: []byte{10, 0, 0, 1}, Port: 80},
+		{Family: msg.AFInet, Ip: []byte{10, 9, 0, 2}, Port: 40000},
+		{Family: msg.AFInet, Ip: []byte{169, 254, 169, 254}, Port: 80},
+		{Family: msg.AFInet, Ip: []byte{8, 8, 8, 8}, Port: 22},
+		{Family: msg.AFInet6, Ip: []byte{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Port: 443},
+		{Family: msg.AFUnix, Path: "/run/x"},
 	}
 }
 

@@ -126,8 +126,10 @@ func (p *plain) check(c *ast.Check) string {
 			items[i] = x.Text
 		}
 	}
-	op := map[string]string{"=": "==", "==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "contains": "contains",
-		"startswith": "startsWith", "endswith": "endsWith", "in": "in"}[c.Op]
+	op := map[string]string{
+		"=": "==", "==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "contains": "contains",
+		"startswith": "startsWith", "endswith": "endsWith", "in": "in",
+	}[c.Op]
 	if op == "" || op != "in" && len(items) != 1 {
 		return ""
 	}

@@ -22,7 +22,8 @@ func event(e *catalogue.Event, container bool) *matcher.Event {
 		Addresses: []*msg.SocketAddress{
 			{Family: msg.AFInet, Ip: []byte{10, 0, 0, 1}, Port: 443},
 			{Family: msg.AFInet6, Ip: []byte{0xfe, 0x80, 15: 1}, Port: 53, Scope: 2},
-			{Family: msg.AFUnix, Path: "/run/x.sock"}, {Family: 16},
+			{Family: msg.AFUnix, Path: "/run/x.sock"},
+			{Family: 16},
 		},
 		Credentials: []*msg.Credentials{{Uid: 1, Euid: 2, UserNs: 3, Securebits: 4, CapAmbient: 5}},
 		Processes: []*msg.Process{{

@@ -37,10 +37,18 @@ func fileMode(mode uint32) string {
 		bit  uint32
 		name string
 	}{
-		{0o4000, "S_ISUID"}, {0o2000, "S_ISGID"}, {0o1000, "S_ISVTX"},
-		{0o400, "S_IRUSR"}, {0o200, "S_IWUSR"}, {0o100, "S_IXUSR"},
-		{0o040, "S_IRGRP"}, {0o020, "S_IWGRP"}, {0o010, "S_IXGRP"},
-		{0o004, "S_IROTH"}, {0o002, "S_IWOTH"}, {0o001, "S_IXOTH"},
+		{0o4000, "S_ISUID"},
+		{0o2000, "S_ISGID"},
+		{0o1000, "S_ISVTX"},
+		{0o400, "S_IRUSR"},
+		{0o200, "S_IWUSR"},
+		{0o100, "S_IXUSR"},
+		{0o040, "S_IRGRP"},
+		{0o020, "S_IWGRP"},
+		{0o010, "S_IXGRP"},
+		{0o004, "S_IROTH"},
+		{0o002, "S_IWOTH"},
+		{0o001, "S_IXOTH"},
 	} {
 		if mode&b.bit != 0 {
 			names = append(names, b.name)

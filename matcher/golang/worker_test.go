@@ -43,7 +43,8 @@ func exit(serial uint64, partition uint32, code int64) *matcher.Event {
 // counting reports how many events its instance has seen.
 func counting(closed *int) func() detect.Signature {
 	return func() detect.Signature {
-		return &probe{closed: closed, meta: detect.SignatureMetadata{Name: "counting"},
+		return &probe{
+			closed: closed, meta: detect.SignatureMetadata{Name: "counting"},
 			onEvent: func(p *probe, e protocol.Event) error {
 				p.n++
 				p.cb(detect.Finding{Event: e, SigMetadata: p.meta, Data: map[string]any{"n": p.n}})
@@ -52,7 +53,8 @@ func counting(closed *int) func() detect.Signature {
 			onSignal: func(p *probe, s detect.Signal) error {
 				p.cb(detect.Finding{Data: map[string]any{"end": fmt.Sprint(s), "n": p.n}})
 				return nil
-			}}
+			},
+		}
 	}
 }
 

@@ -40,7 +40,8 @@ func TestWord(t *testing.T) {
 		{"execve", "argv", []any{[]string{"ls", "1"}, []any{"ls", json.Number("1")}, []any{"ls", 1.0}}, "ls 1"},
 		{"security_socket_connect", "remote_addr", []any{
 			map[string]string{"sa_family": "AF_INET", "sin_addr": "10.0.0.1", "sin_port": "443"},
-			map[string]any{"sa_family": "2", "sin_addr": "10.0.0.1", "sin_port": json.Number("443")}, "10.0.0.1:443",
+			map[string]any{"sa_family": "2", "sin_addr": "10.0.0.1", "sin_port": json.Number("443")},
+			"10.0.0.1:443",
 			map[string]string{"sa_family": "AF_INET", "sin_addr": "::ffff:10.0.0.1", "sin_port": "443"},
 		}, "10.0.0.1:443"},
 		{"security_socket_connect", "remote_addr", []any{
@@ -49,8 +50,10 @@ func TestWord(t *testing.T) {
 		{"security_socket_connect", "remote_addr", []any{map[string]string{"sa_family": "AF_UNIX", "sun_path": "@x"}, "@x"}, "@x"},
 		{"security_socket_connect", "remote_addr", []any{map[string]string{"sa_family": "AF_NETLINK"}, "family 16", "family AF_NETLINK"}, "family 16"},
 		{"commit_creds", "new_cred", []any{
-			trace.SlimCred{Uid: 1, Gid: 2, Euid: 3, Egid: 4}, &trace.SlimCred{Uid: 1, Gid: 2, Euid: 3, Egid: 4},
-			map[string]any{"Uid": 1, "Gid": 2, "Euid": 3, "Egid": 4}, map[string]any{"uid": 1, "gid": 2, "euid": 3, "egid": 4},
+			trace.SlimCred{Uid: 1, Gid: 2, Euid: 3, Egid: 4},
+			&trace.SlimCred{Uid: 1, Gid: 2, Euid: 3, Egid: 4},
+			map[string]any{"Uid": 1, "Gid": 2, "Euid": 3, "Egid": 4},
+			map[string]any{"uid": 1, "gid": 2, "euid": 3, "egid": 4},
 		}, "uid=1 gid=2 euid=3 egid=4"},
 	} {
 		p := param(t, c.event, c.arg)

@@ -28,8 +28,10 @@ func TestResults(t *testing.T) {
 		{"undefined", v1Head + `tracee_match if input.eventName == "ptrace"`, nothing},
 		{"default false", v0Head + "default tracee_match = false\n" + `tracee_match { input.eventName == "x" }`, nothing},
 		{"default false, true", v0Head + "default tracee_match = false\n" + `tracee_match { input.argsNum > 0 }`, noData},
-		{"object", v0Head + `tracee_match = res { res := {"n": 1, "f": 1.5, "s": {"b", "a"}, "nested": {"x": [null, true]}} }`,
-			`found {"f":1.5,"n":1,"nested":{"x":[null,true]},"s":["a","b"]}`},
+		{
+			"object", v0Head + `tracee_match = res { res := {"n": 1, "f": 1.5, "s": {"b", "a"}, "nested": {"x": [null, true]}} }`,
+			`found {"f":1.5,"n":1,"nested":{"x":[null,true]},"s":["a","b"]}`,
+		},
 		{"empty object", v1Head + `tracee_match := {} if input.argsNum > 0`, "found {}"},
 		{"string", v1Head + `tracee_match := "yes"`, nothing},
 		{"number", v1Head + `tracee_match := 1`, nothing},
@@ -57,10 +59,14 @@ func TestResults(t *testing.T) {
 		{"input compared", v1Head + `tracee_match if { input.container.labels == {"tier": "front"}; input.process != {"a": 1}; is_object(input.process) }`, noData},
 		{"input merged", v1Head + `tracee_match if object.union({"a": 1}, input).a == 1`, noData},
 		{"input walked", v1Head + `tracee_match if { some path, v; walk(input.process, [path, v]); v == "/usr/bin/worker" }`, noData},
-		{"input encoded", v1Head + `tracee_match := {"j": json.marshal(input.container.labels), "p": json.marshal(input.process.ancestors), "a": json.marshal(input.args[1])}`,
-			`found {"a":"{\"name\":\"flags\",\"type\":\"string\",\"value\":\"O_RDWR\"}","j":"{\"tier\":\"front\"}","p":"[{\"args\":[],\"comm\":\"sh\",\"exe\":\"/bin/sh\",\"pid\":4200}]"}`},
-		{"input handed on", v1Head + `tracee_match := {"labels": input.container.labels, "first": input.process.ancestors[0], "args": input.argsByName}`,
-			`found {"args":{"dev":271581185,"flags":"O_RDWR","inode":1311,"pathname":"/etc/passwd"},"first":{"args":[],"comm":"sh","exe":"/bin/sh","pid":4200},"labels":{"tier":"front"}}`},
+		{
+			"input encoded", v1Head + `tracee_match := {"j": json.marshal(input.container.labels), "p": json.marshal(input.process.ancestors), "a": json.marshal(input.args[1])}`,
+			`found {"a":"{\"name\":\"flags\",\"type\":\"string\",\"value\":\"O_RDWR\"}","j":"{\"tier\":\"front\"}","p":"[{\"args\":[],\"comm\":\"sh\",\"exe\":\"/bin/sh\",\"pid\":4200}]"}`,
+		},
+		{
+			"input handed on", v1Head + `tracee_match := {"labels": input.container.labels, "first": input.process.ancestors[0], "args": input.argsByName}`,
+			`found {"args":{"dev":271581185,"flags":"O_RDWR","inode":1311,"pathname":"/etc/passwd"},"first":{"args":[],"comm":"sh","exe":"/bin/sh","pid":4200},"labels":{"tier":"front"}}`,
+		},
 		{"with", v1Head + "opens if input.argsByName.pathname == \"/x\"\n" + `tracee_match if { opens with input as {"argsByName": {"pathname": "/x"}}; not opens }`, noData},
 		{"pod", v1Head + `tracee_match := {"pod": sprintf("%s/%s", [input.pod.namespace, input.pod.name]), "ancestor": input.process.ancestors[0].comm}`, `found {"ancestor":"sh","pod":"shop/web-1"}`},
 	} {
@@ -106,21 +112,38 @@ func TestMetadata(t *testing.T) {
 		want         msg.RuleInfo
 		priority     msg.Priority
 	}{
-		{"full", `package tracee.TRC_9
+		{
+			"full", `package tracee.TRC_9
 __rego_metadoc__ := {"id": "X-1", "version": "0.1.0", "name": "N", "description": "D", "tags": ["a", 5, "b"], "properties": {"Severity": 3, "MITRE ATT&CK": "M", "Own": [1]}}` + events,
-			msg.RuleInfo{ID: "X-1", Version: "0.1.0", Name: "N", Description: "D", Tags: []string{"a", "b"}, MITRE: "M",
-				Properties: props("Severity", int64(3), "MITRE ATT&CK", "M", "Own", []any{int64(1)})}, msg.Error},
-		{"keys in any case", `package x
+			msg.RuleInfo{
+				ID: "X-1", Version: "0.1.0", Name: "N", Description: "D", Tags: []string{"a", "b"}, MITRE: "M",
+				Properties: props("Severity", int64(3), "MITRE ATT&CK", "M", "Own", []any{int64(1)}),
+			},
+			msg.Error,
+		},
+		{
+			"keys in any case", `package x
 __rego_metadoc__ := {"ID": "X-1", "Name": "N", "PROPERTIES": {"SEVERITY": "2", "mitre att&ck": "M"}}` + events,
-			msg.RuleInfo{ID: "X-1", Name: "N", MITRE: "M", Properties: props("SEVERITY", "2", "mitre att&ck", "M")}, msg.Warning},
+			msg.RuleInfo{ID: "X-1", Name: "N", MITRE: "M", Properties: props("SEVERITY", "2", "mitre att&ck", "M")},
+			msg.Warning,
+		},
 		{"none", `package tracee.deep.TRC_9` + events, msg.RuleInfo{ID: "deep.TRC_9", Name: "deep.TRC_9"}, msg.Informational},
 		{"computed", "package y\n__rego_metadoc__ := object.union({\"id\": id}, {\"name\": \"N\"})\nid := concat(\"-\", [\"A\", \"1\"])" + events, msg.RuleInfo{ID: "A-1", Name: "N"}, msg.Informational},
-		{"high", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": \"HIGH\"}}" + events,
-			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", "HIGH")}, msg.Error},
-		{"priority", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": \"notice\"}}" + events,
-			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", "notice")}, msg.Notice},
-		{"beyond", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": 99999999999}}" + events,
-			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", int64(99999999999))}, msg.Critical},
+		{
+			"high", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": \"HIGH\"}}" + events,
+			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", "HIGH")},
+			msg.Error,
+		},
+		{
+			"priority", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": \"notice\"}}" + events,
+			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", "notice")},
+			msg.Notice,
+		},
+		{
+			"beyond", "package y\n__rego_metadoc__ := {\"id\": \"A\", \"properties\": {\"severity\": 99999999999}}" + events,
+			msg.RuleInfo{ID: "A", Name: "A", Properties: props("severity", int64(99999999999))},
+			msg.Critical,
+		},
 		{"lean", `# METADATA
 # title: N
 # description: D
@@ -133,8 +156,10 @@ __rego_metadoc__ := {"ID": "X-1", "Name": "N", "PROPERTIES": {"SEVERITY": "2", "
 #   events: [ptrace]
 #   properties: {own: 1}
 package tripline.lean
-match if true`, msg.RuleInfo{ID: "L-1", Name: "N", Description: "D", Version: "1", Tags: []string{"a"}, MITRE: "M",
-			Properties: props("Severity", "low", "MITRE ATT&CK", "M", "own", 1)}, msg.Notice},
+match if true`, msg.RuleInfo{
+			ID: "L-1", Name: "N", Description: "D", Version: "1", Tags: []string{"a"}, MITRE: "M",
+			Properties: props("Severity", "low", "MITRE ATT&CK", "M", "own", 1),
+		}, msg.Notice},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := load(t, c.source)
@@ -166,10 +191,16 @@ func TestSelectedEvents(t *testing.T) {
 		{"name", `tracee_selected_events contains {"source": "tracee", "name": "ptrace"}`, []matcher.Selector{{Event: "ptrace"}}, false},
 		{"every event", `tracee_selected_events contains {"source": "tracee"}`, []matcher.Selector{{}}, false},
 		{"stars", `tracee_selected_events contains {"source": "tracee", "name": "*", "origin": "*"}`, []matcher.Selector{{}}, false},
-		{"origins", `tracee_selected_events contains {"source": "tracee", "name": "ptrace", "origin": ["container", "host"][_]}`,
-			[]matcher.Selector{{Event: "ptrace", Origin: matcher.ContainerOrigin}, {Event: "ptrace", Origin: matcher.HostOrigin}}, false},
-		{"a list, one twice", `tracee_selected_events := [{"source": "tracee", "name": "a"}, {"source": "tracee", "name": "b"}, {"source": "tracee", "name": "a", "origin": ""}]`,
-			[]matcher.Selector{{Event: "a"}, {Event: "b"}}, false},
+		{
+			"origins", `tracee_selected_events contains {"source": "tracee", "name": "ptrace", "origin": ["container", "host"][_]}`,
+			[]matcher.Selector{{Event: "ptrace", Origin: matcher.ContainerOrigin}, {Event: "ptrace", Origin: matcher.HostOrigin}},
+			false,
+		},
+		{
+			"a list, one twice", `tracee_selected_events := [{"source": "tracee", "name": "a"}, {"source": "tracee", "name": "b"}, {"source": "tracee", "name": "a", "origin": ""}]`,
+			[]matcher.Selector{{Event: "a"}, {Event: "b"}},
+			false,
+		},
 		{"none", ``, nil, true},
 		{"no source", `tracee_selected_events contains {"name": "ptrace"}`, nil, true},
 		{"another source", `tracee_selected_events contains {"source": "k8s", "name": "ptrace"}`, nil, true},

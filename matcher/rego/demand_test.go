@@ -26,8 +26,10 @@ func TestDemand(t *testing.T) {
 		{"by name in brackets", `tracee_match { input["argsByName"]["request"] == "A" }`, is("request", "A")},
 		{"full name", `tracee_match { data.tracee.helpers.get_tracee_argument("request") == "A" }`, is("request", "A")},
 		{"two bodies", "tracee_match { " + traceme + " }\n" + `tracee_match = {"a": 1} { input.argsByName.request == "A" }`, is("request", "A", "PTRACE_TRACEME")},
-		{"two arguments", `tracee_match { input.argsByName.request == "A"; input.argsByName.pid == 1 }`,
-			[]msg.ArgDemand{{Name: "pid", Op: "=", Values: []string{"1"}}, {Name: "request", Op: "=", Values: []string{"A"}}}},
+		{
+			"two arguments", `tracee_match { input.argsByName.request == "A"; input.argsByName.pid == 1 }`,
+			[]msg.ArgDemand{{Name: "pid", Op: "=", Values: []string{"1"}}, {Name: "request", Op: "=", Values: []string{"A"}}},
+		},
 		{"bodies on different arguments", `tracee_match { input.argsByName.request == "A" }` + "\n" + `tracee_match { input.argsByName.pid == 1 }`, nil},
 		{"a body for another event", "tracee_match { " + traceme + ` }` + "\n" + `tracee_match { input.eventName == "execve" }`, is("request", "PTRACE_TRACEME")},
 		{"a body for this event", "tracee_match { " + traceme + ` }` + "\n" + `tracee_match { input.eventName == "ptrace" }`, nil},

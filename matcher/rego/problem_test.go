@@ -15,8 +15,10 @@ func TestProblems(t *testing.T) {
 		{"no package", "tracee_match if true\n", "rulea.rego:1:1: package expected (rego_parse_error)\n\ttracee_match if true\n\t^"},
 		{"empty", "", "rulea.rego: "},
 		{"binary", "\x00\x01\xff", "rulea.rego:1:1: "},
-		{"network", "package tracee.X\ntracee_match {\n\thttp.send({\"method\": \"get\", \"url\": \"http://x\"}).status_code == 200\n}\n",
-			"rulea.rego:3:2: http.send is not available: a rule may not use the network (rego_type_error)\n\t\thttp.send({\"method\""},
+		{
+			"network", "package tracee.X\ntracee_match {\n\thttp.send({\"method\": \"get\", \"url\": \"http://x\"}).status_code == 200\n}\n",
+			"rulea.rego:3:2: http.send is not available: a rule may not use the network (rego_type_error)\n\t\thttp.send({\"method\"",
+		},
 		{"look-up", "package tracee.X\ntracee_match if net.lookup_ip_addr(\"x\")\n", "rulea.rego:2:17: net.lookup_ip_addr is not available: a rule may not use the network"},
 		{"environment", "package tracee.X\ntracee_match if opa.runtime().env.PATH\n", "rulea.rego:2:17: opa.runtime is not available: a rule may not see the process it runs in"},
 		{"clock", "package tracee.X\ntracee_match if time.now_ns() > 1\n", "rulea.rego:2:17: time.now_ns is not available: a rule must give the same answer for the same event"},

@@ -60,8 +60,10 @@ func TestRun(t *testing.T) {
 		{"fires unexpectedly", head + "}\n", `r_test.yaml:1: n: rule "shell" found in event 0`},
 		{"does not fire", strings.Replace(head, "comm: sh", "comm: cat", 1) + "}\n  expect: [{rule: shell}]\n", `rule "shell" found nothing`},
 		{"another output", head + "}\n  expect: [{rule: shell, output: [bash]}]\n", `lacks "bash"`},
-		{"another event", "- name: n\n  events: [{name: sched_process_exec, process: {comm: sh}}, {name: sched_process_exec}]\n  expect: [{rule: shell, event: 1}]\n",
-			"found in event 0, expected in event 1"},
+		{
+			"another event", "- name: n\n  events: [{name: sched_process_exec, process: {comm: sh}}, {name: sched_process_exec}]\n  expect: [{rule: shell, event: 1}]\n",
+			"found in event 0, expected in event 1",
+		},
 		{"no such rule", head + "}\n  expect: [{rule: nonsense}]\n", `no rule in the folder has the id or name "nonsense"`},
 		{"no such event", strings.Replace(head, "sched_process_exec", "nonsense", 1) + "}\n", "nonsense"},
 		{"no such argument", head + ", args: {nonsense: 1}}\n", "nonsense"},

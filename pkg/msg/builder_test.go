@@ -13,16 +13,29 @@ func TestBuilder(t *testing.T) {
 	for i, c := range []struct {
 		got, want int64
 	}{
-		{b.String("a"), 0}, {b.String("b"), 1}, {b.String("a"), 0}, {b.StringBytes([]byte("b")), 1}, {b.StringBytes([]byte("c")), 2},
-		{b.String("c"), 2}, {b.String(""), 3}, {b.StringBytes(nil), 3},
-		{b.Bytes([]byte("x")), 0}, {b.Bytes(nil), 1},
-		{b.List(&msg.StringList{}), 0}, {b.List(&msg.StringList{}), 1},
-		{b.Address(&msg.SocketAddress{}), 0}, {b.Address(&msg.SocketAddress{}), 1},
-		{b.Cred(&msg.Credentials{}), 0}, {b.Cred(&msg.Credentials{}), 1},
-		{int64(b.Process(&msg.Process{})), 0}, {int64(b.Process(&msg.Process{})), 1},
+		{b.String("a"), 0},
+		{b.String("b"), 1},
+		{b.String("a"), 0},
+		{b.StringBytes([]byte("b")), 1},
+		{b.StringBytes([]byte("c")), 2},
+		{b.String("c"), 2},
+		{b.String(""), 3},
+		{b.StringBytes(nil), 3},
+		{b.Bytes([]byte("x")), 0},
+		{b.Bytes(nil), 1},
+		{b.List(&msg.StringList{}), 0},
+		{b.List(&msg.StringList{}), 1},
+		{b.Address(&msg.SocketAddress{}), 0},
+		{b.Address(&msg.SocketAddress{}), 1},
+		{b.Cred(&msg.Credentials{}), 0},
+		{b.Cred(&msg.Credentials{}), 1},
+		{int64(b.Process(&msg.Process{})), 0},
+		{int64(b.Process(&msg.Process{})), 1},
 		// Of these, 0 stands for none.
-		{int64(b.File(&msg.File{})), 1}, {int64(b.File(&msg.File{})), 2},
-		{int64(b.Container(&msg.Container{})), 1}, {int64(b.Container(&msg.Container{})), 2},
+		{int64(b.File(&msg.File{})), 1},
+		{int64(b.File(&msg.File{})), 2},
+		{int64(b.Container(&msg.Container{})), 1},
+		{int64(b.Container(&msg.Container{})), 2},
 	} {
 		if c.got != c.want {
 			t.Errorf("entry %d has index %d, not %d", i, c.got, c.want)

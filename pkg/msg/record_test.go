@@ -15,7 +15,8 @@ import (
 func read(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, b *msg.Batch) {
+}, b *msg.Batch,
+) {
 	t.Helper()
 	for i := range b.Events {
 		r := b.Record(i)

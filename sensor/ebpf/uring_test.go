@@ -28,12 +28,11 @@ const (
 
 // ioRing is an io_uring with room for a few requests.
 type ioRing struct {
-	t         *testing.T
-	fd        int
-	poll      bool
-	params    uringParams
-	sq, sqes  []byte
-	submitted uint32
+	t        *testing.T
+	fd       int
+	poll     bool
+	params   uringParams
+	sq, sqes []byte
 }
 
 type uringParams struct {

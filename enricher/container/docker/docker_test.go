@@ -86,8 +86,10 @@ func TestInspectRealEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := engine.Create(t, "plain", dockertest.Spec{Cmd: []string{"/bin/sleep", "1000"}})
-	loud := engine.Create(t, "loud", dockertest.Spec{Cmd: []string{"/bin/sleep", "1000"}, User: "1000", Labels: map[string]string{"team": "red"},
-		HostConfig: dockertest.HostConfig{Privileged: true, PidMode: "host", NetworkMode: "host", IpcMode: "host", Binds: []string{"/etc:/mnt/etc:ro"}}})
+	loud := engine.Create(t, "loud", dockertest.Spec{
+		Cmd: []string{"/bin/sleep", "1000"}, User: "1000", Labels: map[string]string{"team": "red"},
+		HostConfig: dockertest.HostConfig{Privileged: true, PidMode: "host", NetworkMode: "host", IpcMode: "host", Binds: []string{"/etc:/mnt/etc:ro"}},
+	})
 
 	c, err := d.Inspect(t.Context(), plain)
 	if err != nil {

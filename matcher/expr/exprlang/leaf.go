@@ -1,6 +1,7 @@
 package exprlang
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -92,7 +93,7 @@ func (v *allowed) Visit(n *xast.Node) {
 			refuse("the operator %s is not allowed here", x.Operator)
 		case "matches":
 			if err := v.t.constantPattern(x.Right); err != nil {
-				v.err = err.(*ast.Error)
+				errors.As(err, &v.err)
 			}
 		}
 	case *xast.BuiltinNode:

@@ -39,14 +39,24 @@ func TestArgumentTypes(t *testing.T) {
 		ctype, value string
 		want         any
 	}{
-		{"int", `-1`, int32(-1)}, {"pid_t", `2147483647`, int32(2147483647)}, {"unsigned int", `4294967295`, uint32(4294967295)},
-		{"umode_t", `65535`, uint16(65535)}, {"long", `-9223372036854775808`, int64(-9223372036854775808)},
-		{"unsigned long", `18446744073709551615`, uint64(18446744073709551615)}, {"float64", `1.5`, 1.5}, {"bool", `true`, true},
-		{"string", `"O_RDONLY"`, "O_RDONLY"}, {"void*", `"0x7f"`, "0x7f"}, {"bytes", `"f0VMRg=="`, []byte("\x7fELF")},
-		{"const char*const*", `["a",1]`, []string{"a", "1"}}, {"const char**", `[]`, []string{}}, {"int[2]", `[3,4]`, [2]int32{3, 4}},
+		{"int", `-1`, int32(-1)},
+		{"pid_t", `2147483647`, int32(2147483647)},
+		{"unsigned int", `4294967295`, uint32(4294967295)},
+		{"umode_t", `65535`, uint16(65535)},
+		{"long", `-9223372036854775808`, int64(-9223372036854775808)},
+		{"unsigned long", `18446744073709551615`, uint64(18446744073709551615)},
+		{"float64", `1.5`, 1.5},
+		{"bool", `true`, true},
+		{"string", `"O_RDONLY"`, "O_RDONLY"},
+		{"void*", `"0x7f"`, "0x7f"},
+		{"bytes", `"f0VMRg=="`, []byte("\x7fELF")},
+		{"const char*const*", `["a",1]`, []string{"a", "1"}},
+		{"const char**", `[]`, []string{}},
+		{"int[2]", `[3,4]`, [2]int32{3, 4}},
 		{"struct sockaddr*", `{"sa_family":"AF_INET","sin_port":"80"}`, map[string]string{"sa_family": "AF_INET", "sin_port": "80"}},
 		{"slim_cred_t", `{"Uid":1,"CapAmbient":2}`, trace.SlimCred{Uid: 1, CapAmbient: 2}},
-		{"const char*", `null`, nil}, {"u32", `"Protection changed to Executable!"`, "Protection changed to Executable!"},
+		{"const char*", `null`, nil},
+		{"u32", `"Protection changed to Executable!"`, "Protection changed to Executable!"},
 	} {
 		t.Run(c.ctype, func(t *testing.T) {
 			var a trace.Argument
@@ -76,7 +86,8 @@ func TestGob(t *testing.T) {
 		{ArgMeta: trace.ArgMeta{Name: "a"}, Value: map[string]string{"sa_family": "AF_INET"}},
 		{ArgMeta: trace.ArgMeta{Name: "c"}, Value: trace.SlimCred{Uid: 1}},
 		{ArgMeta: trace.ArgMeta{Name: "p"}, Value: trace.PktMeta{DstPort: 53}},
-		{ArgMeta: trace.ArgMeta{Name: "i"}, Value: int32(1)}, {ArgMeta: trace.ArgMeta{Name: "l"}, Value: []string{"x"}},
+		{ArgMeta: trace.ArgMeta{Name: "i"}, Value: int32(1)},
+		{ArgMeta: trace.ArgMeta{Name: "l"}, Value: []string{"x"}},
 	}}
 	var buf bytes.Buffer
 	if err := gob.NewEncoder(&buf).Encode(want); err != nil {

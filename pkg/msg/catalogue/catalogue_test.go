@@ -122,10 +122,25 @@ func TestWord32(t *testing.T) {
 		event string
 		i386  int
 	}{
-		{"open", 5}, {"execve", 11}, {"ptrace", 26}, {"getuid", 199}, {"getuid16", 24},
-		{"select", 142}, {"old_select", 82}, {"mmap", -1}, {"old_mmap", 90}, {"mmap2", 192},
-		{"clock_gettime", 403}, {"clock_gettime32", 265}, {"sendfile", 239}, {"umount2", 52},
-		{"umount", 22}, {"newfstatat", 300}, {"accept", -1}, {"socketcall", 102}, {"openat2", 437},
+		{"open", 5},
+		{"execve", 11},
+		{"ptrace", 26},
+		{"getuid", 199},
+		{"getuid16", 24},
+		{"select", 142},
+		{"old_select", 82},
+		{"mmap", -1},
+		{"old_mmap", 90},
+		{"mmap2", 192},
+		{"clock_gettime", 403},
+		{"clock_gettime32", 265},
+		{"sendfile", 239},
+		{"umount2", 52},
+		{"umount", 22},
+		{"newfstatat", 300},
+		{"accept", -1},
+		{"socketcall", 102},
+		{"openat2", 437},
 	} {
 		e, ok := catalogue.Lookup(c.event)
 		if !ok || e.NrI386 != c.i386 {

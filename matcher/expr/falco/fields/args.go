@@ -266,8 +266,10 @@ func execFlags(x *msg.Executable) (s string, n int64) {
 		set  bool
 		name string
 	}{
-		{x.GetWritable(), "EXE_WRITABLE"}, {x.GetUpperLayer(), "EXE_UPPER_LAYER"},
-		{x.GetMemfd(), "EXE_FROM_MEMFD"}, {x.GetLowerLayer(), "EXE_LOWER_LAYER"},
+		{x.GetWritable(), "EXE_WRITABLE"},
+		{x.GetUpperLayer(), "EXE_UPPER_LAYER"},
+		{x.GetMemfd(), "EXE_FROM_MEMFD"},
+		{x.GetLowerLayer(), "EXE_LOWER_LAYER"},
 	} {
 		if f.set {
 			names = append(names, f.name)

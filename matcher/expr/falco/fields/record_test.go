@@ -155,8 +155,11 @@ func TestRecord(t *testing.T) {
 		{"connect without the socket", connectArg, []string{"fd.sip = 1.2.3.4", "fd.sport = 22", "fd.type = ipv4", "fd.connected = true", "evt.res = EINPROGRESS"}, []string{"fd.cip exists"}},
 		{"accept", accept, []string{"fd.sport = 80", "fd.cip = 9.9.9.9", "fd.is_server = true", "fd.num = 7", "fd.l4proto = <NA>", "fd.lport = 80"}, nil},
 		{"unix socket", unix, []string{"fd.type = unix", "fd.sockfamily = unix", "fd.name = /run/docker.sock", "fd.num = 5"}, []string{"fd.sip exists", "fd.l4proto exists"}},
-		{"chmod", chmod, []string{"evt.arg.mode contains S_ISUID", "evt.arg.mode contains S_IXOTH", "evt.arg.filename = /tmp/tool", "fs.path.name = /tmp/tool", "evt.abspath = /tmp/tool"},
-			[]string{"evt.arg.mode contains S_IWOTH", "fd.name exists"}},
+		{
+			"chmod", chmod,
+			[]string{"evt.arg.mode contains S_ISUID", "evt.arg.mode contains S_IXOTH", "evt.arg.filename = /tmp/tool", "fs.path.name = /tmp/tool", "evt.abspath = /tmp/tool"},
+			[]string{"evt.arg.mode contains S_IWOTH", "fd.name exists"},
+		},
 		{"rename", rename, []string{"evt.arg.oldpath = /tmp/a", "evt.arg.newpath = <UNKNOWN>/b", "evt.abspath.src = /tmp/a", "fs.path.source = /tmp/a", "fs.path.targetraw = b"}, nil},
 		{"dup", dup, []string{"fd.num = 4", "fd.type = ipv4", "fd.sport = 4444", "evt.rawres = 0"}, nil},
 		{"ptrace", trace, []string{"evt.arg.request = PTRACE_ATTACH", "evt.rawarg.pid = 3"}, nil},

@@ -94,9 +94,12 @@ func (e *Event) both() *endpoints {
 	return &e.ends
 }
 
-func (e *Event) local() (netip.AddrPort, bool)  { p := e.both(); return p.local, p.local.IsValid() }
+func (e *Event) local() (netip.AddrPort, bool) { p := e.both(); return p.local, p.local.IsValid() }
+
 func (e *Event) remote() (netip.AddrPort, bool) { p := e.both(); return p.remote, p.remote.IsValid() }
+
 func (e *Event) client() (netip.AddrPort, bool) { p := e.both(); return p.client, p.client.IsValid() }
+
 func (e *Event) server() (netip.AddrPort, bool) { p := e.both(); return p.server, p.server.IsValid() }
 
 // known lists the ends that are known.

@@ -144,8 +144,10 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
 	}
 	if r.warnTypes && out.Types.Many() {
-		l.report(Problem{Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name, Rule: r.name,
-			Msg: "the condition holds for too many event types, which costs time on every event: compare evt.type, or set warn_evttypes: false"})
+		l.report(Problem{
+			Warning: true, Code: WarnNoEventType, At: r.at, Kind: "rule", Item: r.name, Rule: r.name,
+			Msg: "the condition holds for too many event types, which costs time on every event: compare evt.type, or set warn_evttypes: false",
+		})
 	}
 	check.Tests(compiled, func(t *check.Test) {
 		for _, ref := range t.Refs() {

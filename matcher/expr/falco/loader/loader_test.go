@@ -102,17 +102,32 @@ func TestConditions(t *testing.T) {
 		{"old append", []string{base, "- rule: r\n  condition: and proc.name=x\n  append: true\n"}, "(evt.type = open and proc.name = x)"},
 		{"replace", []string{base, "- rule: r\n  condition: evt.type=close\n  override: {condition: replace}\n"}, "evt.type = close"},
 		{"defined anew", []string{base, strings.Replace(base, "open", "close", 1)}, "evt.type = close"},
-		{"list", []string{"- list: l\n  items: [a, b c, '\"d\"']\n" + strings.Replace(base, "open", "open and proc.name in (l, e)", 1)},
-			`(evt.type = open and proc.name in (a, "b c", d, e))`},
-		{"empty list", []string{"- list: l\n  items: []\n" + strings.Replace(base, "open", "open and proc.name in (l, e)", 1)},
-			"(evt.type = open and proc.name in (e))"},
-		{"list in list", []string{"- list: k\n  items: [x]\n- list: l\n  items: [k, y]\n" + strings.Replace(base, "open", "open and proc.name in (l)", 1)},
-			"(evt.type = open and proc.name in (x, y))"},
-		{"list name inside a name", []string{"- list: sh\n  items: [x]\n" + strings.Replace(base, "open", "open and proc.name in (bash, sh-1)", 1)},
-			"(evt.type = open and proc.name in (bash, sh-1))"},
+		{
+			"list",
+			[]string{"- list: l\n  items: [a, b c, '\"d\"']\n" + strings.Replace(base, "open", "open and proc.name in (l, e)", 1)},
+			`(evt.type = open and proc.name in (a, "b c", d, e))`,
+		},
+		{
+			"empty list",
+			[]string{"- list: l\n  items: []\n" + strings.Replace(base, "open", "open and proc.name in (l, e)", 1)},
+			"(evt.type = open and proc.name in (e))",
+		},
+		{
+			"list in list",
+			[]string{"- list: k\n  items: [x]\n- list: l\n  items: [k, y]\n" + strings.Replace(base, "open", "open and proc.name in (l)", 1)},
+			"(evt.type = open and proc.name in (x, y))",
+		},
+		{
+			"list name inside a name",
+			[]string{"- list: sh\n  items: [x]\n" + strings.Replace(base, "open", "open and proc.name in (bash, sh-1)", 1)},
+			"(evt.type = open and proc.name in (bash, sh-1))",
+		},
 		{"macro", []string{"- macro: m\n  condition: a.b or proc.name=y\n- macro: a\n  condition: proc.name=x\n" + base}, "evt.type = open"},
-		{"macro of a macro", []string{"- macro: n\n  condition: proc.name=x\n- macro: m\n  condition: n or proc.name=y\n" + strings.Replace(base, "open", "open and m", 1)},
-			"(evt.type = open and (proc.name = x or proc.name = y))"},
+		{
+			"macro of a macro",
+			[]string{"- macro: n\n  condition: proc.name=x\n- macro: m\n  condition: n or proc.name=y\n" + strings.Replace(base, "open", "open and m", 1)},
+			"(evt.type = open and (proc.name = x or proc.name = y))",
+		},
 		{"exceptions", []string{base + `  exceptions:
     - name: one
       fields: proc.name
@@ -126,9 +141,14 @@ func TestConditions(t *testing.T) {
     - name: none
       fields: [proc.name]
 `}, `(evt.type = open and not proc.name in (a, "b c") and not ((proc.name in (a, b) and fd.name startswith /x) or (proc.name in (c) and fd.name startswith /y)))`},
-		{"exception appended", []string{base + "  exceptions:\n    - name: one\n      fields: proc.name\n      values: [a]\n",
-			"- rule: r\n  exceptions:\n    - name: one\n      values: [b]\n    - name: two\n      fields: [fd.name]\n      values: [[c]]\n  override: {exceptions: append}\n"},
-			"(evt.type = open and not proc.name in (a, b) and not fd.name = c)"},
+		{
+			"exception appended",
+			[]string{
+				base + "  exceptions:\n    - name: one\n      fields: proc.name\n      values: [a]\n",
+				"- rule: r\n  exceptions:\n    - name: one\n      values: [b]\n    - name: two\n      fields: [fd.name]\n      values: [[c]]\n  override: {exceptions: append}\n",
+			},
+			"(evt.type = open and not proc.name in (a, b) and not fd.name = c)",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			res := load(c.files...)
@@ -243,8 +263,15 @@ func TestWildcard(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"*", "", true}, {"a*", "ab", true}, {"*b", "ab", true}, {"a*c", "ab", false}, {"a*b*c", "aXbYc", true},
-		{"ab", "abc", false}, {"a*a", "a", false}, {"**", "x", true}, {"A*", "ab", false},
+		{"*", "", true},
+		{"a*", "ab", true},
+		{"*b", "ab", true},
+		{"a*c", "ab", false},
+		{"a*b*c", "aXbYc", true},
+		{"ab", "abc", false},
+		{"a*a", "a", false},
+		{"**", "x", true},
+		{"A*", "ab", false},
 	} {
 		if got := loader.Wildcard(c.pattern, c.text); got != c.want {
 			t.Errorf("Wildcard(%q, %q) = %t", c.pattern, c.text, got)

@@ -45,8 +45,10 @@ func (l *Loader) rule(it *item) error {
 
 // replaceable lists the keys of a rule that an override can replace.
 func replaceable() []string {
-	return []string{"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress"}
+	return []string{
+		"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress",
+	}
 }
 
 // toggleRule is an element of nothing but a name and enabled.

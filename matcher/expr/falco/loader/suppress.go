@@ -173,8 +173,10 @@ func (l *Loader) compileSuppressions(r *rule, out *Rule, items [][]listItem) boo
 			}
 		})
 		if !l.opt.now().Before(s.until) {
-			l.report(Problem{Warning: true, Code: WarnSuppressExpired, At: s.at, Kind: "rule", Item: r.name, Rule: r.name,
-				Msg: "this suppression has ended: the rule finds again what it was for (" + s.reason + ")"})
+			l.report(Problem{
+				Warning: true, Code: WarnSuppressExpired, At: s.at, Kind: "rule", Item: r.name, Rule: r.name,
+				Msg: "this suppression has ended: the rule finds again what it was for (" + s.reason + ")",
+			})
 		}
 		out.Suppress = append(out.Suppress, Suppression{compiled, s.until, s.reason})
 	}

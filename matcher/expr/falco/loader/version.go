@@ -160,14 +160,18 @@ func (l *Loader) checkPlugins() {
 			}
 			found = true
 			if have, ok := parseVersion(text); !ok || !have.satisfies(p.need) {
-				l.report(Problem{Code: ErrValidate, At: need.spot, Kind: "required_plugin_versions", Item: p.name,
-					Msg: "the rules need another version of the plugin '" + p.name + "' than " + text})
+				l.report(Problem{
+					Code: ErrValidate, At: need.spot, Kind: "required_plugin_versions", Item: p.name,
+					Msg: "the rules need another version of the plugin '" + p.name + "' than " + text,
+				})
 			}
 			break
 		}
 		if !found {
-			l.report(Problem{Code: ErrValidate, At: need.spot, Kind: "required_plugin_versions", Item: need.any[0].name,
-				Msg: "the rules need the plugin '" + need.any[0].name + "', which there is none of"})
+			l.report(Problem{
+				Code: ErrValidate, At: need.spot, Kind: "required_plugin_versions", Item: need.any[0].name,
+				Msg: "the rules need the plugin '" + need.any[0].name + "', which there is none of",
+			})
 		}
 	}
 }
