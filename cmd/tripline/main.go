@@ -35,10 +35,11 @@ func main() {
 	os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// execute runs one command line. The first SIGINT or SIGTERM asks the command
-// to finish; a second one kills the process, since the handler is gone then.
+// execute runs one command line. The first SIGINT, SIGTERM or SIGHUP (the
+// terminal is gone) asks the command to finish; a second one kills the process,
+// since the handler is gone then.
 func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 

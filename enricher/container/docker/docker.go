@@ -89,6 +89,11 @@ func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		// The request's URL is ours and says nothing; what went wrong does.
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	switch resp.StatusCode {
