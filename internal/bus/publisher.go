@@ -71,6 +71,13 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg, done func(error)) 
 		<-p.slots
 		return err
 	}
+	if p.b.ctx.Err() != nil {
+		// What is left has been given up, or will be as soon as the lock is
+		// free: nobody would look at this message any more.
+		<-p.lock
+		<-p.slots
+		return ErrClosed
+	}
 	o := &outgoing{msg: m, done: done, err: errHeld}
 	now := p.b.nc.Stats().Reconnects
 	if p.unknown.Load() > 0 && now != p.conn {
