@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -165,7 +166,7 @@ func match(ctx context.Context, rs *matcher.Ruleset, in *matchInput, stdin io.Re
 	var readErr error
 	for b, err := range in.batches(ctx, stdin, tally) {
 		if err != nil {
-			readErr = joinErrors(readErr, err)
+			readErr = errors.Join(readErr, err)
 			continue
 		}
 		host = b.Host
@@ -182,10 +183,10 @@ func match(ctx context.Context, rs *matcher.Ruleset, in *matchInput, stdin io.Re
 	// The rules are told that the source is complete also when it was
 	// interrupted or broke off: what they hold until then is not lost.
 	e.End(host, emit)
-	err = joinErrors(readErr, out.flush())
+	err = errors.Join(readErr, out.flush())
 	tally.print()
 	if out.failed > 0 {
-		err = joinErrors(err, fmt.Errorf("%d of %d detections could not be delivered; the first: %w", out.failed, out.detections, out.err))
+		err = errors.Join(err, fmt.Errorf("%d of %d detections could not be delivered; the first: %w", out.failed, out.detections, out.err))
 	}
 	return err
 }

@@ -137,7 +137,7 @@ func (in *matchInput) open(name string, stdin io.Reader, t *tally) (*inputFile, 
 	case formatTripline:
 		r, err := replay.NewReader(b)
 		if err != nil {
-			return nil, joinErrors(fmt.Errorf("%s: %w", name, err), f.close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.close())
 		}
 		f.batchReader = &recording{Reader: r, name: name, t: t}
 	default:

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -86,7 +87,7 @@ func (w *detectionWriter) write(ctx context.Context, d *msg.Detection) {
 		_, err = w.out.Write(line)
 	}
 	if w.hook != nil {
-		err = joinErrors(err, w.post(ctx, d))
+		err = errors.Join(err, w.post(ctx, d))
 	}
 	if err != nil {
 		w.failed++

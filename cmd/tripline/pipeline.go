@@ -143,7 +143,7 @@ func (p *pipeline) addSensor(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	p.gate = s.Health
-	p.add(stageSensor, s.Run, func() error { return joinErrors(s.Ready(), p.gateOpen()) }, s.Health, nil)
+	p.add(stageSensor, s.Run, func() error { return errors.Join(s.Ready(), p.gateOpen()) }, s.Health, nil)
 	// The end of a recording is the end of the work.
 	p.parts[len(p.parts)-1].actor.Final = p.cfg.Sensor.Source == "replay"
 	return nil

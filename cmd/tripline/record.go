@@ -81,7 +81,7 @@ func record(ctx context.Context, f *recordFlags, what, path string, stdout io.Wr
 	} else if err != nil {
 		return err
 	}
-	defer func() { err = joinErrors(err, file.Close()) }()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	if f.span > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, f.span)
@@ -99,9 +99,9 @@ func record(ctx context.Context, f *recordFlags, what, path string, stdout io.Wr
 		}
 	})
 	if r.failed != nil {
-		err = joinErrors(err, fmt.Errorf("%s: %w", path, r.failed))
+		err = errors.Join(err, fmt.Errorf("%s: %w", path, r.failed))
 	}
-	err = joinErrors(err, r.w.Flush())
+	err = errors.Join(err, r.w.Flush())
 	fmt.Fprintf(stdout, "%d events in %d batches", r.events, r.batches)
 	if dropped+r.malformed > 0 {
 		fmt.Fprintf(stdout, "; %d batches came faster than they could be written, %d could not be read", dropped, r.malformed)

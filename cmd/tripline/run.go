@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -125,6 +124,3 @@ func (p *pipeline) summary(w io.Writer) {
 
 // discard is what a command logs to that only speaks to a server for a moment.
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// joinErrors keeps the order and drops nils.
-func joinErrors(errs ...error) error { return errors.Join(errs...) }

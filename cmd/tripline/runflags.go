@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -96,7 +97,7 @@ func (f *runFlags) config(fs *pflag.FlagSet) (*config, error) {
 		}
 	})
 	if len(errs) > 0 {
-		return nil, usageError{joinErrors(errs...)}
+		return nil, usageError{errors.Join(errs...)}
 	}
 	return &c, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -209,7 +208,7 @@ func follow(t *testing.T, name string, args ...string) *output {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_, _ = io.Discard, cmd.Wait()
+		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("%s\n%s", fmt.Sprint(cmd.Args), tail(o.String()))
 		}
