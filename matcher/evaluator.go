@@ -24,11 +24,15 @@ type Evaluator struct {
 	stop  context.CancelFunc // of a clock of its own
 	onErr func(rule Rule, kind string)
 
-	workers map[*compiled]Worker
-	slots   []slotState // parallel to rs.Rules
+	workers   map[*compiled]Worker
+	slots     []slotState // parallel to rs.Rules
+	timers    []Timer
+	positions map[Timer][]int // in rs.Rules of a timer's rules, -1 for what is not run
+	times     map[uint32]map[string]hostTime
 
 	ev       Event
 	serial   uint64
+	replay   bool
 	batches  uint64
 	stats    evalStats
 	progress progress
@@ -71,7 +75,7 @@ func NewEvaluator(rs *Ruleset, log *slog.Logger) (*Evaluator, error) {
 }
 
 func newEvaluator(rs *Ruleset, log *slog.Logger, c *clock, onErr func(Rule, string)) (*Evaluator, error) {
-	e := &Evaluator{log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker)}
+	e := &Evaluator{log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker), times: make(map[uint32]map[string]hostTime)}
 	e.found = e.handle
 	if err := e.use(rs); err != nil {
 		return nil, err
@@ -117,6 +121,13 @@ func (e *Evaluator) use(rs *Ruleset) error {
 	for i, s := range rs.slots {
 		e.slots[i] = slotState{worker: workers[s.compiled], index: s.index, guard: s.guard}
 	}
+	e.timers, e.positions = nil, make(map[Timer][]int)
+	for _, c := range rs.languages {
+		if t, ok := workers[c].(Timer); ok {
+			e.timers = append(e.timers, t)
+			e.positions[t] = rs.positions(c)
+		}
+	}
 	return nil
 }
 
@@ -125,6 +136,20 @@ func (e *Evaluator) use(rs *Ruleset) error {
 // the batch.
 func (e *Evaluator) Batch(b *msg.Batch, emit func(*msg.Detection)) {
 	e.batch(b, b.Partition, nil, emit)
+}
+
+// Replay holds a batch that an earlier owner of the partition has dealt with
+// against the rules about several events, so that they remember what they
+// would have seen. What they find has the id that it had the first time; but a
+// count that once began before the first batch replayed may be complete at
+// another event, so emit may be nil to drop what was stored long ago.
+func (e *Evaluator) Replay(b *msg.Batch, partition uint32, emit func(*msg.Detection)) {
+	if emit == nil {
+		emit = func(*msg.Detection) {}
+	}
+	e.replay = true
+	defer func() { e.replay = false }()
+	e.batch(b, partition, nil, emit)
 }
 
 // batch skips events of which skip, called once for each that a rule wants,
@@ -139,6 +164,7 @@ func (e *Evaluator) batch(b *msg.Batch, partition uint32, skip func(*msg.Event) 
 		}
 		e.event(b.Record(i), partition)
 	}
+	e.heard(b, partition)
 	e.progress.batch.Store(0)
 	e.ev.Record = msg.Record{}
 	e.account()
@@ -152,7 +178,7 @@ func (e *Evaluator) event(r msg.Record, partition uint32) {
 	}
 	e.serial++
 	e.stats.matched++
-	e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial}
+	e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial, Replayed: e.replay}
 	for len(refs) > 0 {
 		refs = refs[e.run(refs):]
 	}
@@ -171,7 +197,7 @@ func (e *Evaluator) run(refs []int32) (done int) {
 	for ; done < len(refs); done++ {
 		n := int(refs[done])
 		s := &e.slots[n]
-		if s.guard.off.Load() {
+		if s.guard.off.Load() || e.replay && e.rs.Rules[n].Window == 0 {
 			continue
 		}
 		e.rule, e.count = n, 0
@@ -205,6 +231,10 @@ func (e *Evaluator) fail(n int, kind, detail, stack string) {
 
 // handle receives a finding of the rule that is running.
 func (e *Evaluator) handle(f Finding) {
+	if f.Past != nil {
+		e.foundPast(e.rule, f)
+		return
+	}
 	d := newDetection(e.rs.Rules[e.rule], f, e.ev.Record, e.count)
 	e.count++
 	e.slots[e.rule].findings++
@@ -215,13 +245,6 @@ func (e *Evaluator) handle(f Finding) {
 // End tells rules that the events have ended and reports what they say to
 // that. The detections name host, and an event "source_complete".
 func (e *Evaluator) End(host string, emit func(*msg.Detection)) {
-	positions := make(map[*compiled]map[int]int)
-	for n, s := range e.rs.slots {
-		if positions[s.compiled] == nil {
-			positions[s.compiled] = make(map[int]int)
-		}
-		positions[s.compiled][s.index] = n
-	}
 	now := time.Now()
 	for _, c := range e.rs.languages {
 		ender, ok := e.workers[c].(Ender)
@@ -229,13 +252,13 @@ func (e *Evaluator) End(host string, emit func(*msg.Detection)) {
 			continue
 		}
 		count := make(map[int]int)
+		at := e.rs.positions(c)
 		err := protect(func() {
 			ender.End(func(i int, f Finding) {
-				n, ok := positions[c][i]
-				if !ok || e.slots[n].guard.off.Load() || e.rs.Rules[n].Disabled {
+				if i < 0 || i >= len(at) || at[i] < 0 || e.slots[at[i]].guard.off.Load() {
 					return
 				}
-				emit(newEndDetection(e.rs.Rules[n], f, host, now, count[i]))
+				emit(newEndDetection(e.rs.Rules[at[i]], f, host, now, count[i]))
 				count[i]++
 			})
 		})
@@ -247,6 +270,7 @@ func (e *Evaluator) End(host string, emit func(*msg.Detection)) {
 
 // Forget drops what rules remember of a partition.
 func (e *Evaluator) Forget(partition uint32) {
+	delete(e.times, partition)
 	for c, w := range e.workers {
 		if err := protect(func() { w.Forget(partition) }); err != nil {
 			e.log.Warn("rules failed to forget a partition", "language", c.lang.Name(), "error", err)

@@ -17,6 +17,12 @@ type Source interface {
 	Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error)
 }
 
+// Keeper is implemented by a [Source] whose partitions come and go.
+type Keeper interface {
+	// Owned lists the partitions that are this matcher's at the moment.
+	Owned() []uint32
+}
+
 // Publisher stores detections. The same id stored twice is stored once.
 type Publisher interface {
 	// Publish calls done once, from any goroutine, when the detection is

@@ -3,6 +3,7 @@ package matcher
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -49,6 +50,16 @@ type Ender interface {
 	End(found func(rule int, f Finding))
 }
 
+// Timer is implemented by a [Worker] some of whose rules find that something
+// has not happened in time.
+type Timer interface {
+	// Pass says that the time of a host's events in a partition has come to
+	// now, in ns since the epoch, so that what waited for an event before that
+	// waits in vain. It calls found with the rule's place in [Program.Rules]
+	// and a finding whose Past is set.
+	Pass(partition uint32, host string, now int64, found func(rule int, f Finding))
+}
+
 // Rule is what the matcher and its user know of a rule.
 type Rule struct {
 	Info     msg.RuleInfo
@@ -61,6 +72,10 @@ type Rule struct {
 	Hash string
 	// Disabled rules are listed but not run.
 	Disabled bool
+	// Window is how far back the events may lie that have a part in a finding:
+	// what a new owner of a partition reads again to remember what the one
+	// before did. It is 0 for a rule that one event decides.
+	Window time.Duration
 }
 
 // Selector chooses events.
@@ -88,6 +103,9 @@ type Event struct {
 	Partition uint32
 	Origin    Origin // HostOrigin or ContainerOrigin
 	Serial    uint64
+	// Replayed events were held against the rules before, by an earlier owner
+	// of the partition, and are now for their memory alone.
+	Replayed bool
 }
 
 // Finding is a rule's answer.
@@ -97,6 +115,9 @@ type Finding struct {
 	Data   map[string]any
 	// Values are the fields that the rule looked at or printed.
 	Values map[string]any
+	// Past is the event that the finding is about, nil for the one that the
+	// rule is held against.
+	Past *Past
 }
 
 // Problem is something wrong in a rule file.

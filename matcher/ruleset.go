@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
@@ -53,6 +54,19 @@ func (rs *Ruleset) Events() []string {
 		names = append(names, d.Name)
 	}
 	return names
+}
+
+// Window is the longest of the enabled rules: how far back a new owner of a
+// partition reads it for [Evaluator.Replay]. It is 0 when one event decides
+// every rule.
+func (rs *Ruleset) Window() time.Duration {
+	var most time.Duration
+	for _, r := range rs.Rules {
+		if !r.Disabled {
+			most = max(most, r.Window)
+		}
+	}
+	return most
 }
 
 // newRuleset joins the compiled languages. Order says which source a file
@@ -153,6 +167,21 @@ func addOnce(list []int32, n int) []int32 {
 		return list
 	}
 	return append(list, int32(n))
+}
+
+// positions lists where the rules of a language's program are in Rules, -1 for
+// those that are not run.
+func (rs *Ruleset) positions(c *compiled) []int {
+	at := make([]int, len(c.rules))
+	for i := range at {
+		at[i] = -1
+	}
+	for n, s := range rs.slots {
+		if s.compiled == c && !rs.Rules[n].Disabled {
+			at[s.index] = n
+		}
+	}
+	return at
 }
 
 // ruleKey identifies a rule: its id, else its name, else where it is written.

@@ -24,14 +24,35 @@ type delivery struct {
 
 func (w *worker) run(ctx context.Context) error {
 	defer w.eval.Close()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case d := <-w.in:
 			w.batch(ctx, d)
+		case now := <-tick.C:
+			w.quiet(ctx, now)
 		}
 	}
+}
+
+// quiet lets time pass where nothing happens. What cannot be stored is kept
+// for the next batch.
+func (w *worker) quiet(ctx context.Context, now time.Time) {
+	owned := make(map[uint32]bool)
+	keeper, moves := w.m.src.(Keeper)
+	if moves {
+		for _, p := range keeper.Owned() {
+			owned[p] = true
+		}
+	}
+	a := newAnswer(func(error) {})
+	w.eval.Quiet(now, func(p uint32) bool { return !moves || owned[p] }, func(p uint32, d *msg.Detection) {
+		w.publish(ctx, w.streams[p], a, d)
+	})
+	a.end(nil)
 }
 
 func (w *worker) batch(ctx context.Context, d delivery) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/exprlang"
@@ -104,8 +105,16 @@ func describe(r *loader.Rule, hashes map[string]string) matcher.Rule {
 	}
 	return matcher.Rule{
 		Info: info, Priority: r.Priority, Select: selectors(r), Disabled: !r.Enabled,
-		File: r.At.File, Line: r.At.Line, Hash: hashes[r.At.File],
+		File: r.At.File, Line: r.At.Line, Hash: hashes[r.At.File], Window: window(r),
 	}
+}
+
+// window is how far back the events may lie that a rule is about.
+func window(r *loader.Rule) time.Duration {
+	if r.Threshold != nil {
+		return r.Threshold.Within
+	}
+	return 0
 }
 
 // id makes a token of a rule's name.
