@@ -16,12 +16,14 @@
 #include "exec_check.bpf.c"
 #include "memory.bpf.c"
 #include "write.bpf.c"
+#include "copy.bpf.c"
 #include "mount.bpf.c"
 #include "load.bpf.c"
 #include "socket.bpf.c"
 #include "name.bpf.c"
 #include "identity.bpf.c"
 #include "uring.bpf.c"
+#include "signal.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

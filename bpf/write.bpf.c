@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The first bytes of files, which tell what kind of file it is. Whether a write
- * began at the start of a regular file is the kernel's word; the bytes are what
- * the caller's buffer holds when the write is done.
+ * What is written to files, and the first bytes of files, which tell what kind
+ * of file it is. Whether a write began at the start of a regular file is the
+ * kernel's word; the bytes are what the caller's buffer holds when the write is
+ * done.
  */
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
@@ -13,6 +14,13 @@ enum {
 	MAGIC_DEV,
 	MAGIC_INODE,
 
+	/* Of vfs_write and vfs_writev. */
+	VFS_WRITE_PATHNAME = 0,
+	VFS_WRITE_DEV,
+	VFS_WRITE_INODE,
+	VFS_WRITE_COUNT,
+	VFS_WRITE_POS,
+
 	CALL_PWRITE64 = 18,
 	CALL_WRITEV = 20,
 	CALL_PWRITEV = 296,
@@ -20,6 +28,12 @@ enum {
 
 	MAGIC_SIZE = 20,
 };
+
+static __always_inline bool writes_vector(const struct hook *h)
+{
+	return h->id.event == CALL_WRITEV || h->id.event == CALL_PWRITEV ||
+	       h->id.event == CALL_PWRITEV2;
+}
 
 /* Where the call was told to write; -1 for the descriptor's own position. */
 static __always_inline s64 write_position(const struct hook *h)
@@ -37,31 +51,14 @@ static __always_inline s64 write_position(const struct hook *h)
 	return -1;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
+static __always_inline void magic_emit(const struct hook *h, struct file *file)
 {
-	u64 from, size = ret;
+	u64 from = h->args[1], size = h->ret;
 	struct inode *inode;
 	struct scratch *s;
-	struct file *file;
-	struct hook h;
-	s64 position;
 
-	if (ret <= 0 || !event_wanted(TL_EVENT_MAGIC_WRITE))
-		return 0;
-	hook_fill(&h, regs, ret);
-	position = write_position(&h);
-	if (position > 0)
-		return 0;
-	file = file_of(h.task, h.args[0]);
-	if (!file || !is_kind(file, S_IFREG))
-		return 0;
-	if (position < 0 && BPF_CORE_READ(file, f_pos) != ret)
-		return 0;
-	from = h.args[1];
-	if (h.id.event == CALL_WRITEV || h.id.event == CALL_PWRITEV ||
-	    h.id.event == CALL_PWRITEV2) {
-		u32 width = hook_width(&h);
+	if (writes_vector(h)) {
+		u32 width = hook_width(h);
 		u64 vector[2] = {};
 
 		/* The first of the buffers. */
@@ -78,9 +75,9 @@ int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
 		if (size > vector[1])
 			size = vector[1];
 	}
-	s = hook_begin(&h, TL_EVENT_MAGIC_WRITE);
+	s = hook_begin(h, TL_EVENT_MAGIC_WRITE);
 	if (!s)
-		return 0;
+		return;
 	inode = BPF_CORE_READ(file, f_inode);
 	derived_set(s, MAGIC_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
 	derived_set(s, MAGIC_INODE, BPF_CORE_READ(inode, i_ino));
@@ -88,5 +85,48 @@ int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
 		    MAGIC_SIZE);
 	part_path(s, MAGIC_PATHNAME, &file->f_path);
 	derived_output(s);
+}
+
+static __always_inline void vfs_write_emit(const struct hook *h, struct file *file, u32 event,
+					   s64 position)
+{
+	struct scratch *s = hook_begin(h, event);
+	struct inode *inode;
+
+	if (!s)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	derived_set(s, VFS_WRITE_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
+	derived_set(s, VFS_WRITE_INODE, BPF_CORE_READ(inode, i_ino));
+	derived_set(s, VFS_WRITE_COUNT, h->args[2]);
+	/* Pipes and sockets have no position. */
+	if (is_kind(file, S_IFREG))
+		derived_set(s, VFS_WRITE_POS, position);
+	part_path(s, VFS_WRITE_PATHNAME, &file->f_path);
+	derived_output(s);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
+{
+	struct file *file;
+	struct hook h;
+	s64 position;
+	u32 event;
+
+	if (ret <= 0)
+		return 0;
+	hook_fill(&h, regs, ret);
+	file = file_of(h.task, h.args[0]);
+	if (!file)
+		return 0;
+	position = write_position(&h);
+	if (position < 0)
+		position = BPF_CORE_READ(file, f_pos) - ret;
+	event = writes_vector(&h) ? TL_EVENT_VFS_WRITEV : TL_EVENT_VFS_WRITE;
+	if (event_wanted(event))
+		vfs_write_emit(&h, file, event, position);
+	if (!position && event_wanted(TL_EVENT_MAGIC_WRITE) && is_kind(file, S_IFREG))
+		magic_emit(&h, file);
 	return 0;
 }

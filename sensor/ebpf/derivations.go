@@ -42,6 +42,7 @@ func families() map[hook]hookPrograms {
 		hookLoad:     {exit: "exit_load"},
 		hookIdentity: {exit: "exit_identity", enter: "enter_identity"},
 		hookExec:     {exit: "exit_exec", enter: "enter_exec"},
+		hookCopy:     {exit: "exit_copy"},
 	}
 }
 
@@ -54,6 +55,7 @@ func derivations() []derivation {
 	ctime := []string{"on_ctime", "on_ctime_skip"}
 	// One of the two ways to see a submission is there.
 	uring := []string{"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete"}
+	signal := []string{"on_signal"}
 	spaces := []string{"unshare", "setns"}
 	creds := []string{
 		"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups",
@@ -65,6 +67,9 @@ func derivations() []derivation {
 		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck},
 		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect},
 		{event: "magic_write", hook: hookWrite, exit: []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}},
+		{event: "magic_write", hook: hookCopy, exit: []string{"copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}},
+		{event: "vfs_write", hook: hookWrite, exit: []string{"write", "pwrite64"}},
+		{event: "vfs_writev", hook: hookWrite, exit: []string{"writev", "pwritev", "pwritev2"}},
 		{event: "security_sb_mount", hook: hookMount, exit: []string{"mount", "move_mount"}},
 		{event: "security_sb_umount", hook: hookMount, exit: []string{"umount2", "umount"}},
 		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}},
@@ -87,6 +92,7 @@ func derivations() []derivation {
 		{event: "security_inode_rmdir", hook: hookName, exit: []string{"rmdir", "unlinkat"}},
 		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds},
 		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck},
+		{event: "signal_generate", programs: signal, required: signal},
 		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
 	}
 }

@@ -24,7 +24,7 @@ func TestDerivedGates(t *testing.T) {
 		enter    []string
 	}{
 		{nil, nil, nil, nil},
-		{[]string{"magic_write"}, []string{progExit}, []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}, nil},
+		{[]string{"magic_write"}, []string{progExit}, []string{"write", "pwrite64", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}, nil},
 		{[]string{"mem_prot_alert"}, []string{progExit, progEnter}, []string{"mmap", "mmap2", "mprotect", "pkey_mprotect"}, []string{"mprotect", "pkey_mprotect"}},
 		{[]string{"security_inode_rmdir", "security_inode_mkdir"}, []string{progExit}, []string{"rmdir", "unlinkat", "mkdir", "mkdirat"}, nil},
 		{[]string{"sched_process_exec"}, nil, nil, nil},

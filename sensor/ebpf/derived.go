@@ -3,6 +3,7 @@
 package ebpf
 
 import (
+	"bytes"
 	"path"
 	"strconv"
 	"strings"
@@ -30,9 +31,17 @@ func (d *decoder) derived(record []byte) error {
 			set(e, i, d.place(i))
 		case a.kind == catalogue.Cred:
 			set(e, i, d.cred(i))
+		case a.kind == catalogue.String:
+			// In a record of fixed size it is filled up with zeros.
+			b, _, _ := bytes.Cut(d.parts.data[i], []byte{0})
+			set(e, i, d.text(b))
 		default:
 			set(e, i, d.part(a.kind, i))
 		}
+	}
+	if e.Type == uint32(eventMagicWrite) && d.parts.data[magicArgBytes] == nil {
+		e.Absent &^= 1 << magicArgBytes
+		set(e, magicArgBytes, d.magic(r))
 	}
 	if d.misnamed(r.head.event) {
 		e.Flags |= uint32(msg.EventFlag_EVENT_FLAG_MISMATCH)

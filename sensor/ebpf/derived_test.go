@@ -34,7 +34,8 @@ type deed struct {
 func TestDerived(t *testing.T) {
 	needRoot(t)
 	var a arena
-	table := slices.Concat(fileDeeds(t, &a), memoryDeeds(t), writeDeeds(t, &a), socketDeeds(t, &a), nameDeeds(t, &a), mountDeeds(t, &a))
+	table := slices.Concat(fileDeeds(t, &a), memoryDeeds(t), writeDeeds(t, &a), copyDeeds(t, &a), vfsDeeds(t, &a), signalDeeds(t, &a),
+		socketDeeds(t, &a), nameDeeds(t, &a), mountDeeds(t, &a))
 	names := []string{"getpriority"}
 	for _, d := range table {
 		if !slices.Contains(names, d.event) {

@@ -125,6 +125,7 @@ const (
 	hookLoad     hook = C.TL_HOOK_LOAD
 	hookIdentity hook = C.TL_HOOK_IDENTITY
 	hookExec     hook = C.TL_HOOK_EXEC
+	hookCopy     hook = C.TL_HOOK_COPY
 )
 
 // parts are the variable parts of one record, by id; nil where there is none.

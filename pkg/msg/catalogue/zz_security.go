@@ -56,7 +56,7 @@ var securityEvents = [...]Event{
 		{Name: "inode", Type: "unsigned long", Kind: Uint},
 		{Name: "ctime", Type: "unsigned long", Kind: Uint},
 	}},
-	{ID: 1107, Name: "magic_write", Class: Security, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"fs", "fs_read_write"}, Doc: "The first bytes were written to a file.", Params: []Param{
+	{ID: 1107, Name: "magic_write", Class: Security, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"fs", "fs_read_write"}, Doc: "The first bytes were written to a file, by its writer or by the kernel on its behalf.", Params: []Param{
 		{Name: "pathname", Type: "const char*", Kind: Path},
 		{Name: "bytes", Type: "bytes", Kind: Bytes},
 		{Name: "dev", Type: "dev_t", Kind: Device},
@@ -164,7 +164,7 @@ var securityEvents = [...]Event{
 		{Name: "old_sa_handle_method", Type: "u8", Kind: Uint},
 		{Name: "old_sa_handler", Type: "void*", Kind: Pointer},
 	}},
-	{ID: 1124, Name: "signal_generate", Class: Security, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"signals"}, Doc: "A signal was sent to a process.", Params: []Param{
+	{ID: 1124, Name: "signal_generate", Class: Security, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"signals"}, Doc: "A signal was sent to a thread (pid, as the host calls it) or to its process.", Params: []Param{
 		{Name: "sig", Type: "int", Kind: Signal, Values: &valuesSignal},
 		{Name: "code", Type: "int", Kind: Int},
 		{Name: "comm", Type: "const char*", Kind: String},

@@ -1,0 +1,209 @@
+//go:build cgo && linux && amd64
+
+package ebpf
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tripline/tripline/pkg/msg"
+)
+
+// copyDeeds fill files out of other files and pipes: the bytes pass through no
+// memory of the caller's.
+func copyDeeds(t *testing.T, a *arena) []deed {
+	dir := t.TempDir()
+	const event = "magic_write"
+	elf := "\x7fELF\x02\x01\x01\x00 and more than twenty"
+	source := filepath.Join(dir, "source")
+	if err := os.WriteFile(source, []byte(elf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from, err := unix.Open(source, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(from) })
+	n, size := 0, uintptr(len(elf))
+	copied := func(name string, told bool, fill func(t *testing.T, fd uintptr)) deed {
+		n++
+		path := filepath.Join(dir, fmt.Sprint(n))
+		return deed{name, event, func(t *testing.T) []any {
+			fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(fd)
+			fill(t, uintptr(fd))
+			if !told {
+				return nil
+			}
+			dev, inode, _ := facts(t, path)
+			return []any{path, elf[:20], dev, inode}
+		}, nil, 0}
+	}
+	start := func(t *testing.T, at uint64) uintptr {
+		if _, err := unix.Seek(from, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 8)
+		*(*uint64)(unsafe.Pointer(&b[0])) = at
+		return a.bytes(b)
+	}
+	in := uintptr(from)
+	return []deed{
+		copied("copy_file_range", true, func(t *testing.T, fd uintptr) {
+			start(t, 0)
+			raw(t, unix.SYS_COPY_FILE_RANGE, in, 0, fd, 0, size, 0)
+		}),
+		copied("copy_file_range to a place", true, func(t *testing.T, fd uintptr) {
+			raw(t, unix.SYS_COPY_FILE_RANGE, in, start(t, 0), fd, start(t, 0), size, 0)
+		}),
+		copied("copy_file_range further on", false, func(t *testing.T, fd uintptr) {
+			raw(t, unix.SYS_COPY_FILE_RANGE, in, start(t, 0), fd, start(t, 5), size, 0)
+		}),
+		copied("sendfile", true, func(t *testing.T, fd uintptr) {
+			start(t, 0)
+			raw(t, unix.SYS_SENDFILE, fd, in, 0, size)
+		}),
+		copied("sendfile further on", false, func(t *testing.T, fd uintptr) {
+			raw(t, unix.SYS_LSEEK, fd, 1, 0)
+			raw(t, unix.SYS_SENDFILE, fd, in, start(t, 0), size)
+		}),
+		copied("splice", true, func(t *testing.T, fd uintptr) {
+			var p [2]int
+			if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(p[0])
+			defer unix.Close(p[1])
+			raw(t, unix.SYS_WRITE, uintptr(p[1]), a.str(elf), size)
+			raw(t, unix.SYS_SPLICE, uintptr(p[0]), 0, fd, 0, size, 0)
+		}),
+		copied("a clone that the file system refuses", false, func(t *testing.T, fd uintptr) {
+			_, _, _ = syscall.RawSyscall(unix.SYS_IOCTL, fd, unix.FICLONE, ^uintptr(0))
+		}),
+	}
+}
+
+// TestCopiedProgram copies a program as people do, with a process that is gone
+// before anybody can look over its shoulder.
+func TestCopiedProgram(t *testing.T) {
+	w := start(t, "magic_write")
+	dir := t.TempDir()
+	for i, c := range []struct{ name, command string }{
+		{"cp", "cp /bin/true %s"},
+		{"cat", "cat /bin/true >%s"},
+		{"dd", "dd if=/bin/true of=%s status=none"},
+	} {
+		path := filepath.Join(dir, fmt.Sprint(i))
+		if out, err := exec.Command("/bin/sh", "-c", fmt.Sprintf(c.command, path)).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", c.name, err, out)
+		}
+		r := w.event("magic_write", func(r msg.Record) bool { return text(t, r, "pathname") == path })
+		if b := text(t, r, "bytes"); len(b) != 20 || b[:4] != "\x7fELF" {
+			t.Errorf("%s: the bytes are %q", c.name, b)
+		}
+	}
+}
+
+// TestClonedProgram copies where copying is sharing.
+func TestClonedProgram(t *testing.T) {
+	needRoot(t)
+	dir := reflinkDir(t)
+	source, copied := filepath.Join(dir, "source"), filepath.Join(dir, "copy")
+	b, err := os.ReadFile("/bin/true")
+	if err == nil {
+		err = os.WriteFile(source, b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, "magic_write")
+	run(t, exec.Command("/bin/cp", "--reflink=always", source, copied))
+	r := w.event("magic_write", func(r msg.Record) bool { return text(t, r, "pathname") == copied })
+	if b := text(t, r, "bytes"); len(b) != 20 || b[:4] != "\x7fELF" {
+		t.Errorf("the bytes are %q", b)
+	}
+}
+
+// reflinkDir mounts a file system on which files can be cloned.
+func reflinkDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
+	if err := os.Mkdir(mount, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(image)
+	if err == nil {
+		err = f.Truncate(512 << 20)
+		f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"btrfs", "xfs"} {
+		if exec.Command("mkfs."+kind, "-q", image).Run() != nil {
+			continue
+		}
+		if exec.Command("mount", "-o", "loop", "-t", kind, image, mount).Run() == nil {
+			t.Cleanup(func() { _ = unix.Unmount(mount, unix.MNT_DETACH) })
+			return mount
+		}
+	}
+	t.Skip("needs btrfs or xfs in the kernel, a loop device and mkfs")
+	return ""
+}
+
+// vfsDeeds write and say where.
+func vfsDeeds(t *testing.T, a *arena) []deed {
+	path := filepath.Join(t.TempDir(), "file")
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	v := []unix.Iovec{{Base: unsafe.SliceData([]byte("abc")), Len: 3}, {Base: unsafe.SliceData([]byte("de")), Len: 2}}
+	a.kept = append(a.kept, v)
+	vector := uintptr(unsafe.Pointer(unsafe.SliceData(v)))
+	written := func(name, event string, count, pos int, ret int, nr uintptr, args ...uintptr) deed {
+		return deed{name, event, func(t *testing.T) []any {
+			raw(t, nr, append([]uintptr{uintptr(fd)}, args...)...)
+			dev, inode, _ := facts(t, path)
+			return []any{path, dev, inode, count, pos}
+		}, ret, 0}
+	}
+	return []deed{
+		written("write", "vfs_write", 5, 0, 5, unix.SYS_WRITE, a.str("12345"), 5),
+		written("write further on", "vfs_write", 4, 5, 4, unix.SYS_WRITE, a.str("1234"), 4),
+		written("pwrite64", "vfs_write", 3, 700, 3, unix.SYS_PWRITE64, a.str("123"), 3, 700),
+		written("writev", "vfs_writev", 2, 9, 5, unix.SYS_WRITEV, vector, 2),
+		written("pwritev", "vfs_writev", 2, 80, 5, unix.SYS_PWRITEV, vector, 2, 80, 0),
+		{"pipe", "vfs_write", func(t *testing.T) []any {
+			var p [2]int
+			if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(p[0])
+			defer unix.Close(p[1])
+			var st unix.Stat_t
+			if err := unix.Fstat(p[1], &st); err != nil {
+				t.Fatal(err)
+			}
+			raw(t, unix.SYS_WRITE, uintptr(p[1]), a.str("x"), 1)
+			return []any{absent{}, int(unix.Major(st.Dev)<<20 | unix.Minor(st.Dev)), int(st.Ino), 1, absent{}}
+		}, 1, 0},
+		{"refused", "vfs_write", func(t *testing.T) []any {
+			_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), 1, 5)
+			return nil
+		}, nil, 0},
+	}
+}
