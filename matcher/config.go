@@ -33,6 +33,10 @@ type Config struct {
 	// Remember is how many sequence numbers back, per host and partition, an
 	// event that comes again is recognised; one bit of memory each.
 	Remember int `yaml:"remember"`
+	// Recall is how long reading back a partition that came from elsewhere is
+	// tried, for rules that remember; 0 is not at all, and they begin at
+	// nothing.
+	Recall time.Duration `yaml:"recall"`
 	// Guard limits what a misbehaving rule may cost.
 	Guard GuardConfig `yaml:"guard"`
 }
@@ -60,6 +64,7 @@ func DefaultConfig() Config {
 		Settle:   200 * time.Millisecond,
 		Rescan:   time.Minute,
 		Remember: 1 << 16,
+		Recall:   30 * time.Second,
 		Guard:    GuardConfig{Failures: 50, Window: time.Minute, Overrun: 250 * time.Millisecond, Stuck: 5 * time.Second},
 	}
 }
@@ -77,6 +82,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("matcher.rescan: %s, expected 0 or more", c.Rescan)
 	case c.Remember < 64 || c.Remember > 1<<24:
 		return fmt.Errorf("matcher.remember: %d, expected 64 to %d", c.Remember, 1<<24)
+	}
+	if c.Recall < 0 {
+		return fmt.Errorf("matcher.recall: %s, expected 0 or more", c.Recall)
 	}
 	if err := validSelect(c.Select); err != nil {
 		return fmt.Errorf("matcher.select: %w", err)

@@ -13,6 +13,11 @@
 // is evaluated once as long as the partition stays here, so rules that count
 // are not misled: the type stream says how.
 //
+// When a partition comes from elsewhere, what rules remember of it is made anew
+// from the stream: its batches are read back for the longest [Rule.Window], and
+// the detections of these rules with them, see [Event.Replayed]. The stream must
+// keep events for that long.
+//
 // # Rules
 //
 // Rules come from directories and files, and from what is built in; see

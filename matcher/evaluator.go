@@ -32,7 +32,6 @@ type Evaluator struct {
 
 	ev       Event
 	serial   uint64
-	replay   bool
 	batches  uint64
 	stats    evalStats
 	progress progress
@@ -43,6 +42,9 @@ type Evaluator struct {
 	rule  int
 	count int
 	found func(Finding)
+	// replaying, with the ids of what was found then.
+	replaying bool
+	then      map[string]bool
 }
 
 // slotState is a rule's place in one evaluator.
@@ -138,18 +140,36 @@ func (e *Evaluator) Batch(b *msg.Batch, emit func(*msg.Detection)) {
 	e.batch(b, b.Partition, nil, emit)
 }
 
-// Replay holds a batch that an earlier owner of the partition has dealt with
-// against the rules about several events, so that they remember what they
-// would have seen. What they find has the id that it had the first time; but a
-// count that once began before the first batch replayed may be complete at
-// another event, so emit may be nil to drop what was stored long ago.
-func (e *Evaluator) Replay(b *msg.Batch, partition uint32, emit func(*msg.Detection)) {
-	if emit == nil {
-		emit = func(*msg.Detection) {}
+// Replay shows a batch that an earlier owner of the partition has dealt with to
+// the rules about several events, so that they remember what they would have
+// seen. Found has the ids of what was found then ([Event.Found]). What they find
+// in its events is not reported; what has not happened in time is, with the id
+// that it had if it was reported before.
+func (e *Evaluator) Replay(b *msg.Batch, partition uint32, found map[string]bool, emit func(*msg.Detection)) {
+	e.replay(b, partition, nil, found, emit)
+}
+
+// replay skips events of which skip says so, and returns how many it has shown.
+func (e *Evaluator) replay(b *msg.Batch, partition uint32, skip func(*msg.Event) bool, found map[string]bool, emit func(*msg.Detection)) (shown uint64) {
+	e.emit, e.replaying, e.then = emit, true, found
+	defer func() { e.replaying, e.then, e.ev = false, nil, Event{} }()
+	for i, ev := range b.Events {
+		r := b.Record(i)
+		origin := OriginOf(r)
+		refs := e.rs.wantPast(origin, ev.Type)
+		if len(refs) == 0 || skip != nil && skip(ev) {
+			continue
+		}
+		shown++
+		e.serial++
+		e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial, Replayed: true}
+		for len(refs) > 0 {
+			refs = refs[e.run(refs):]
+		}
 	}
-	e.replay = true
-	defer func() { e.replay = false }()
-	e.batch(b, partition, nil, emit)
+	e.heard(b, partition)
+	e.account()
+	return shown
 }
 
 // batch skips events of which skip, called once for each that a rule wants,
@@ -178,7 +198,7 @@ func (e *Evaluator) event(r msg.Record, partition uint32) {
 	}
 	e.serial++
 	e.stats.matched++
-	e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial, Replayed: e.replay}
+	e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial}
 	for len(refs) > 0 {
 		refs = refs[e.run(refs):]
 	}
@@ -197,10 +217,13 @@ func (e *Evaluator) run(refs []int32) (done int) {
 	for ; done < len(refs); done++ {
 		n := int(refs[done])
 		s := &e.slots[n]
-		if s.guard.off.Load() || e.replay && e.rs.Rules[n].Window == 0 {
+		if s.guard.off.Load() {
 			continue
 		}
 		e.rule, e.count = n, 0
+		if e.replaying {
+			e.ev.Found = len(e.then) > 0 && e.then[msg.DetectionID(ruleKey(e.rs.Rules[n]), e.ev.Record, 0)]
+		}
 		s.evaluations++
 		var began time.Time
 		if timed {
@@ -233,6 +256,9 @@ func (e *Evaluator) fail(n int, kind, detail, stack string) {
 func (e *Evaluator) handle(f Finding) {
 	if f.Past != nil {
 		e.foundPast(e.rule, f)
+		return
+	}
+	if e.replaying {
 		return
 	}
 	d := newDetection(e.rs.Rules[e.rule], f, e.ev.Record, e.count)

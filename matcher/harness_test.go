@@ -68,10 +68,15 @@ func exec(seq uint64, path, container string) act {
 type source struct {
 	partitions uint32
 	queue      []chan msg.Delivery[*msg.Batch]
+	// What is read back after a change of owner, and from when it was asked for.
+	past    map[uint32][]*msg.Batch
+	found   map[string]bool
+	pastErr error
+	asked   chan time.Time
 }
 
 func newSource(partitions uint32) *source {
-	s := &source{partitions: partitions}
+	s := &source{partitions: partitions, asked: make(chan time.Time, 16)}
 	for range partitions {
 		s.queue = append(s.queue, make(chan msg.Delivery[*msg.Batch]))
 	}
@@ -87,6 +92,24 @@ func (s *source) Receive(ctx context.Context, p uint32) (msg.Delivery[*msg.Batch
 	case <-ctx.Done():
 		return msg.Delivery[*msg.Batch]{}, ctx.Err()
 	}
+}
+
+// History gives back what the test says was stored.
+func (s *source) History(_ context.Context, p uint32, since time.Time, f func(*msg.Batch) error) error {
+	select {
+	case s.asked <- since:
+	default:
+	}
+	for _, b := range s.past[p] {
+		if err := f(b); err != nil {
+			return err
+		}
+	}
+	return s.pastErr
+}
+
+func (s *source) Found(context.Context, time.Time, []string) (map[string]bool, error) {
+	return s.found, nil
 }
 
 // feed delivers a batch and returns what it was answered with.

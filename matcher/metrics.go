@@ -17,6 +17,8 @@ type metrics struct {
 	// stored at the first attempt, lost events were discarded before they
 	// came here.
 	repeated, unstored, lost, reloads, dropped counter
+	// recalls are partitions read back, recalled the events shown thereby.
+	recalls, recalled, recallFailures counter
 
 	failures *prometheus.CounterVec
 	rules    *prometheus.GaugeVec
@@ -63,6 +65,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		{&m.unstored, "unstored_detections", "Detections that could not be stored and are kept for the next attempt."},
 		{&m.dropped, "dropped_detections", "Detections that were given up because too many could not be stored."},
 		{&m.lost, "lost_events", "Events that the stream had discarded before they were read."},
+		{&m.recalls, "recalls", "Partitions that were read back for rules that remember."},
+		{&m.recalled, "recalled_events", "Events shown again to rules that remember."},
+		{&m.recallFailures, "recall_failures", "Partitions that could not be read back."},
 		{&m.reloads, "reloads", "Times that changed rules were taken up."},
 	} {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -102,5 +107,6 @@ func (m *metrics) counters() map[string]uint64 {
 		"batches": m.batches.n.Load(), "events": m.events.n.Load(), "matched": m.matched.n.Load(),
 		"evaluations": m.evaluations.n.Load(), "detections": m.detections.n.Load(), "repeated": m.repeated.n.Load(),
 		"unstored": m.unstored.n.Load(), "dropped": m.dropped.n.Load(), "lost": m.lost.n.Load(), "reloads": m.reloads.n.Load(),
+		"recalls": m.recalls.n.Load(), "recalled": m.recalled.n.Load(), "recall_failures": m.recallFailures.n.Load(),
 	}
 }

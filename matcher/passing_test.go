@@ -146,7 +146,7 @@ func TestTimePasses(t *testing.T) {
 	t.Run("replayed", func(t *testing.T) {
 		e := waitEvaluator(t)
 		emit, got := collect()
-		e.Replay(first, first.Partition, emit)
+		e.Replay(first, first.Partition, nil, emit)
 		if g := got(); g != nil {
 			t.Errorf("a rule that one event decides saw it again: %v", g)
 		}

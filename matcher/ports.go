@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"context"
+	"time"
 
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -15,6 +16,13 @@ type Source interface {
 	// after the last is acknowledged. It returns the context's error when
 	// that ends.
 	Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error)
+	// History calls f for the batches of a partition that were stored since
+	// then, before the one received last, oldest first. An error of f ends it
+	// and is returned.
+	History(ctx context.Context, partition uint32, since time.Time, f func(*msg.Batch) error) error
+	// Found lists the ids of the detections of these rules that were stored
+	// since then, in any partition.
+	Found(ctx context.Context, since time.Time, rules []string) (map[string]bool, error)
 }
 
 // Keeper is implemented by a [Source] whose partitions come and go.

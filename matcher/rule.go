@@ -104,8 +104,11 @@ type Event struct {
 	Origin    Origin // HostOrigin or ContainerOrigin
 	Serial    uint64
 	// Replayed events were held against the rules before, by an earlier owner
-	// of the partition, and are now for their memory alone.
-	Replayed bool
+	// of the partition, and are now for their memory alone: only rules with a
+	// [Rule.Window] see them, and what they find is not reported. Found says
+	// whether the rule that is called found something in this event then, so
+	// that a rule which starts afresh after a finding does so where it did.
+	Replayed, Found bool
 }
 
 // Finding is a rule's answer.

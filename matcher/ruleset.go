@@ -28,6 +28,9 @@ type Ruleset struct {
 	// catalogue.
 	byEvent  [2][][]int32
 	anyEvent [2][]int32
+	// pastByEvent and pastAny are the same for the rules that have a window.
+	pastByEvent [2][][]int32
+	pastAny     [2][]int32
 }
 
 // slot says where a rule's code is and how it has behaved.
@@ -57,7 +60,7 @@ func (rs *Ruleset) Events() []string {
 }
 
 // Window is the longest of the enabled rules: how far back a new owner of a
-// partition reads it for [Evaluator.Replay]. It is 0 when one event decides
+// partition reads it, see [Evaluator.Replay]. It is 0 when one event decides
 // every rule.
 func (rs *Ruleset) Window() time.Duration {
 	var most time.Duration
@@ -116,6 +119,7 @@ func newRuleset(languages []*compiled, order func(file string) int, sel []string
 func (rs *Ruleset) buildIndex() {
 	size := int(catalogue.MaxID())
 	rs.byEvent = [2][][]int32{make([][]int32, size), make([][]int32, size)}
+	defer rs.indexPast()
 	for n, r := range rs.Rules {
 		if r.Disabled {
 			continue
@@ -142,6 +146,43 @@ func (rs *Ruleset) want(o Origin, event uint32) []int32 {
 		return t[event]
 	}
 	return rs.anyEvent[o-1]
+}
+
+// indexPast picks the rules that have a window.
+func (rs *Ruleset) indexPast() {
+	pick := func(all []int32) (some []int32) {
+		for _, n := range all {
+			if rs.Rules[n].Window > 0 {
+				some = append(some, n)
+			}
+		}
+		return some
+	}
+	for o := range rs.byEvent {
+		rs.pastByEvent[o] = make([][]int32, len(rs.byEvent[o]))
+		for e, all := range rs.byEvent[o] {
+			rs.pastByEvent[o][e] = pick(all)
+		}
+		rs.pastAny[o] = pick(rs.anyEvent[o])
+	}
+}
+
+// wantPast returns the rules that remember an event.
+func (rs *Ruleset) wantPast(o Origin, event uint32) []int32 {
+	if t := rs.pastByEvent[o-1]; int(event) < len(t) {
+		return t[event]
+	}
+	return rs.pastAny[o-1]
+}
+
+// remembering lists the ids of the rules that have a window.
+func (rs *Ruleset) remembering() (ids []string) {
+	for _, r := range rs.Rules {
+		if !r.Disabled && r.Window > 0 {
+			ids = append(ids, r.Info.ID)
+		}
+	}
+	return ids
 }
 
 // wanted says whether any rule wants the event, wherever it comes from.

@@ -80,6 +80,9 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 	}
 
 	a := newAnswer(d.Ack)
+	if d.First {
+		w.recall(ctx, s, b, a)
+	}
 	for _, old := range s.unstored.take() {
 		w.publish(ctx, s, a, old)
 	}

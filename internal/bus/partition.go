@@ -52,7 +52,8 @@ type partitionReader struct {
 	pin     string        // of the newest delivery
 	first   bool          // the next batch is the first since it became ours
 	held    *partitionHeld
-	reading bool // not let go of yet
+	reading bool   // not let go of yet
+	newest  uint64 // stream sequence of what the stage took last
 }
 
 type partitionHeld struct {
@@ -154,6 +155,7 @@ func (c *PartitionConsumer) Receive(ctx context.Context, partition uint32) (msg.
 			r.mu.Lock()
 			gone := item.h.gone
 			item.h.taken = true
+			r.newest = item.h.id.seq
 			r.mu.Unlock()
 			if gone {
 				continue

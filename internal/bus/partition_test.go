@@ -279,3 +279,62 @@ func TestPartitionsWhileConnectionsAreCut(t *testing.T) {
 		t.Error("nothing was cut")
 	}
 }
+
+// TestPartitionHistory: who takes a partition over reads back what was answered
+// before, and nothing from the batch that it was given on.
+func TestPartitionHistory(t *testing.T) {
+	b := bustest.New(t)
+	ctx := context30(t)
+	pub := must(b.EventsPublisher(host))
+	take := func(c *bus.PartitionConsumer, p uint32, want uint64) msg.Delivery[*msg.Batch] {
+		t.Helper()
+		d, err := c.Receive(ctx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Value.FirstSeq != want {
+			t.Fatalf("batch %d, want %d", d.Value.FirstSeq, want)
+		}
+		return d
+	}
+	for seq := uint64(1); seq <= 200; seq++ {
+		publish(t, pub, inPartition(batch(seq, 1), uint32(seq%2)))
+	}
+	c := must(b.PartitionConsumer(ctx, "first"))
+	for seq := uint64(2); seq < 200; seq += 2 {
+		take(c, 0, seq).Ack(nil)
+	}
+	d := take(c, 0, 200)
+	var seqs []uint64
+	read := func(b *msg.Batch) error { seqs = append(seqs, b.FirstSeq); return nil }
+	since := time.Now().Add(-time.Minute)
+	if err := c.History(ctx, 0, since, read); err != nil {
+		t.Fatal(err)
+	}
+	if len(seqs) != 99 || seqs[0] != 2 || seqs[98] != 198 || !slices.IsSorted(seqs) {
+		t.Errorf("read back %v, want 2, 4, … 198", seqs)
+	}
+	seqs = nil
+	if err := c.History(ctx, 0, time.Now(), read); err != nil || len(seqs) != 0 {
+		t.Errorf("read back %v from now, %v", seqs, err)
+	}
+	if err := c.History(ctx, 1, since, read); err != nil || len(seqs) != 0 {
+		t.Errorf("read back %v of a partition of which nothing was received, %v", seqs, err)
+	}
+	if stop := errors.New("enough"); !errors.Is(c.History(ctx, 0, since, func(*msg.Batch) error { return stop }), stop) {
+		t.Error("the error of the reader is not returned")
+	}
+	d.Ack(nil)
+
+	found := must(b.DetectionPublisher())
+	other := detection("b")
+	other.Rule.ID = "another rule"
+	publish(t, found, detection("a"), other, detection("c"))
+	ids, err := c.Found(ctx, since, []string{"TRC-2", "not there", "TRC-2"})
+	if err != nil || len(ids) != 2 || !ids["a"] || !ids["c"] {
+		t.Errorf("found %v, %v, want a and c", ids, err)
+	}
+	if ids, err := c.Found(ctx, since, []string{"not there"}); err != nil || len(ids) != 0 {
+		t.Errorf("found %v, %v, want nothing", ids, err)
+	}
+}

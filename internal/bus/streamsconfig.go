@@ -41,8 +41,8 @@ type StreamConfig struct {
 	MaxBytes int64         `yaml:"max_bytes"`
 	MaxAge   time.Duration `yaml:"max_age"`
 	// Duplicates is how long the id of a message is remembered, so that the
-	// same one is not stored twice. For detections it must be longer than the
-	// longest window a matcher reads back after it took a partition over.
+	// same one is not stored twice. For detections it is at least the age of
+	// the oldest enriched event, which may be held against the rules again.
 	Duplicates time.Duration `yaml:"duplicates"`
 }
 
@@ -77,6 +77,9 @@ func (c StreamsConfig) Validate() error {
 		case s.Duplicates < time.Second || s.Duplicates > s.MaxAge:
 			return fmt.Errorf("nats: streams.%s.duplicates is %s: expected between 1s and max_age", name, s.Duplicates)
 		}
+	}
+	if c.Detections.Duplicates < c.Events.MaxAge {
+		return fmt.Errorf("nats: streams.detections.duplicates is %s: expected at least streams.events.max_age, %s, or an event that is read again is told twice", c.Detections.Duplicates, c.Events.MaxAge)
 	}
 	return nil
 }

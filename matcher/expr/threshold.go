@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
 	"github.com/tripline/tripline/matcher/expr/falco/loader"
 	"github.com/tripline/tripline/matcher/expr/falco/output"
@@ -63,8 +64,10 @@ func newThreshold(spec *loader.Threshold, src fields.Source, limit int, evicted 
 
 // add counts the current event and says whether it completes the number, after
 // which the group starts again from nothing. An event that lacks the value
-// whose different ones are counted is none.
-func (t *threshold) add(partition uint32, host string, now int64) bool {
+// whose different ones are counted is none. A replayed event completed the
+// number if, and only if, the rule found something in it then.
+func (t *threshold) add(ev *matcher.Event) bool {
+	partition, now := ev.Partition, ev.Record.Event.Time
 	var value uint64
 	if t.distinct != nil {
 		s, ok := t.distinct()
@@ -78,7 +81,7 @@ func (t *threshold) add(partition uint32, host string, now int64) bool {
 		p = &groups{byKey: map[string]*list.Element{}, order: list.New()}
 		t.parts[partition] = p
 	}
-	at := p.find(t.groupKey(host))
+	at := p.find(t.groupKey(ev.Batch.Host))
 	g := at.Value.(*group)
 	p.entries -= g.size()
 	g.newest = max(g.newest, now)
@@ -90,6 +93,9 @@ func (t *threshold) add(partition uint32, host string, now int64) bool {
 		complete = g.addValue(value, now, horizon, t.spec.Count)
 	default:
 		complete = g.addTime(now, horizon, t.spec.Count)
+	}
+	if ev.Replayed {
+		complete = ev.Found
 	}
 	if complete || len(g.times)+len(g.values) == 0 {
 		p.order.Remove(at)

@@ -193,7 +193,7 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 	}
 	// What is about several events neither hides behind a rule about one of
 	// them nor hides that.
-	if b.counts.add(ev.Partition, ev.Batch.Host, ev.Record.Event.Time) {
+	if b.counts.add(ev) {
 		f := b.finding()
 		f.Data = b.counts.data()
 		found(f)

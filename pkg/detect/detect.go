@@ -1,6 +1,10 @@
 package detect
 
-import "github.com/tripline/tripline/pkg/detect/protocol"
+import (
+	"time"
+
+	"github.com/tripline/tripline/pkg/detect/protocol"
+)
 
 // Signature is a rule written in Go.
 type Signature interface {
@@ -17,6 +21,17 @@ type Signature interface {
 	OnEvent(event protocol.Event) error
 	// OnSignal receives what is not an event, see [SignalSourceComplete].
 	OnSignal(signal Signal) error
+}
+
+// Windowed is implemented by a [Signature] that remembers events and whose
+// memory is to survive when its partition goes to another process: there the
+// events of the last Window are shown to a new instance first, in order, and
+// what it finds in them, which was reported before, is left out. Other
+// signatures begin with no memory there.
+type Windowed interface {
+	// Window is how long an event matters to what is found later, in the time
+	// of events. It is asked once, when rules are loaded.
+	Window() time.Duration
 }
 
 // SignatureMetadata says who a signature is.

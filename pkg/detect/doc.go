@@ -23,6 +23,10 @@
 //	OnSignal                         with SignalSourceComplete when the input is a file and has ended
 //	Close                            when the rule is unloaded or its partition has moved away
 //
+// When a partition moves to another process, what was remembered of it is gone,
+// unless the signature is [Windowed]: then its instance there is shown the last
+// events again before the next one.
+//
 // A finding is reported by calling the handler that Init received, during
 // OnEvent or OnSignal. One that comes later, from a goroutine of the
 // signature's own, is reported with the next event that the instance sees.
