@@ -314,6 +314,24 @@ func TestRepetitionIsNotDeliveredTwice(t *testing.T) {
 	})
 }
 
+// recalling is a sink that knows what it took before.
+type recalling struct {
+	*sink
+	before []string
+}
+
+func (r recalling) Recall(int) ([]string, error) { return r.before, nil }
+
+func TestWhatTheSinkRecallsIsNotDeliveredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, s := newStore(4), &sink{}
+		run(t, notifier.DefaultConfig(), st, notifier.Named{Name: "a", Sink: recalling{s, ids(4)[:3]}})
+		if got := s.ids(); len(got) != 1 || got[0] != ids(4)[3] {
+			t.Errorf("delivered %v, want the last only", got)
+		}
+	})
+}
+
 func TestStop(t *testing.T) {
 	t.Run("lets a delivery finish", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,15 @@ type Sink interface {
 	Deliver(ctx context.Context, d *msg.Detection) error
 }
 
+// Recaller is implemented by a [Sink] that can read what it took in an earlier
+// life. Of what was delivered just before a crash the stream may not have heard,
+// so it comes again, and is recognised by this.
+type Recaller interface {
+	// Recall lists the ids of the detections taken last, at most n, oldest
+	// first.
+	Recall(n int) ([]string, error)
+}
+
 // Source delivers stored detections to one sink, in order.
 type Source interface {
 	// Receive waits for the next detection for the named sink. Each sink has

@@ -68,6 +68,7 @@ func (w *worker) reset() {
 
 // run delivers until the context ends.
 func (w *worker) run(ctx context.Context) {
+	w.recall()
 	trouble := backoff.NewExponentialBackOff()
 	trouble.MaxInterval = 10 * time.Second
 	for {
@@ -96,6 +97,21 @@ func (w *worker) run(ctx context.Context) {
 			w.seen.add(d.Value.ID)
 		}
 		d.Ack(err)
+	}
+}
+
+// recall learns what the sink took before this process was.
+func (w *worker) recall() {
+	r, ok := w.sink.(Recaller)
+	if !ok {
+		return
+	}
+	ids, err := r.Recall(remembered)
+	if err != nil {
+		w.log.Warn("what was delivered before is not known; some of it may be delivered twice", "error", err)
+	}
+	for _, id := range ids {
+		w.seen.add(id)
 	}
 }
 

@@ -80,6 +80,11 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{cfg: cfg, render: f}
+	if cfg.Format.Format == render.FormatJSON {
+		if err := mend(cfg.Path); err != nil {
+			return nil, fmt.Errorf("path: %w", err)
+		}
+	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}

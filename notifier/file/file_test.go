@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/file"
+	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/notifier/sinktest"
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -203,4 +206,57 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "detections/s")
+}
+
+// TestRecall: a sink that begins where another was killed knows what that wrote,
+// in files moved away too, and takes back what it did not write to the end.
+func TestRecall(t *testing.T) {
+	cfg := config(filepath.Join(t.TempDir(), "d.json"))
+	cfg.MaxBytes, cfg.Keep = 30_000, 3
+	s := build(t, cfg)
+	if got, err := s.Recall(10); len(got) > 0 || err != nil {
+		t.Errorf("a new file recalls %v, %v", got, err)
+	}
+	var want []string
+	for i := range 60 {
+		id := "id-" + strconv.Itoa(i)
+		want = append(want, id)
+		d := numbered(id)
+		d.Output = strings.Repeat("x", 900)
+		if err := s.Deliver(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(cfg.Path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"id":"torn","out`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+
+	next := build(t, cfg)
+	for _, n := range []int{1, 7, 45} {
+		got, err := next.Recall(n)
+		if diff := cmp.Diff(want[60-n:], got); diff != "" || err != nil {
+			t.Errorf("the last %d: %v (-want +got):\n%s", n, err, diff)
+		}
+	}
+	if err := next.Deliver(t.Context(), numbered("after")); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, cfg.Path); got[len(got)-1] != "after" || got[len(got)-2] != "id-59" {
+		t.Errorf("the file ends with %v", got[len(got)-2:])
+	}
+
+	text := config(filepath.Join(t.TempDir(), "d.txt"))
+	text.Format.Format = render.FormatClassic
+	s = build(t, text)
+	if err := s.Deliver(t.Context(), numbered("1")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Recall(10); len(got) > 0 || err != nil {
+		t.Errorf("text recalls %v, %v", got, err)
+	}
 }
