@@ -15,12 +15,16 @@ import (
 type clientFlags struct {
 	nats        string
 	credentials string
+	nkey        string
+	ca          string
 	output      string
 }
 
 func (f *clientFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.nats, "nats", bus.DefaultConfig().URL, "`URL` of the NATS server")
 	fs.StringVar(&f.credentials, "credentials", "", "`file` with credentials (.creds)")
+	fs.StringVar(&f.nkey, "nkey", "", "`file` with the seed of an nkey")
+	fs.StringVar(&f.ca, "tls-ca", "", "`file` with the certificates of the authorities that vouch for the server")
 	fs.StringVarP(&f.output, "output", "o", "text", "text or json")
 }
 
@@ -37,7 +41,7 @@ func (f *clientFlags) connect(ctx context.Context, command string) (*bus.Bus, er
 		return nil, err
 	}
 	c := bus.DefaultConfig()
-	c.URL, c.CredentialsFile = f.nats, f.credentials
+	c.URL, c.CredentialsFile, c.NKeyFile, c.TLS.CAFile = f.nats, f.credentials, f.nkey, f.ca
 	c.Name = fmt.Sprintf("tripline %s %d", command, os.Getpid())
 	c.ConnectWait = 0
 	return bus.Connect(ctx, c, discard(), prometheus.NewRegistry())

@@ -38,6 +38,7 @@ given in the environment: --rules-dir is TRIPLINE_RULES_DIR.`,
 		newDoctor(),
 		newRules(),
 		newEvents(),
+		newNATS(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		wrapArgs(c)

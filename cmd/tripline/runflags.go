@@ -21,19 +21,14 @@ type runFlags struct {
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet) {
-	f.set = map[string]func(*config) error{}
-	fs.StringVar(&f.file, "config", "", "configuration `file` (YAML); flags and the environment come before it")
+	f.registerNATS(fs)
 	fs.BoolVar(&f.printConfig, "print-config", false, "print the configuration with all its keys and stop")
-	fs.StringVar(&f.nats, "nats", "", "`URL` of a NATS server elsewhere")
-	f.set["nats"] = func(c *config) error { c.NATS.URL = f.nats; return nil }
 
 	text(f, fs, "host", "name of this host in subjects and detections", func(c *config) *string { return &c.Host })
-	text(f, fs, "log-level", "debug, info, warn or error", func(c *config) *string { return &c.Telemetry.Log.Level })
-	text(f, fs, "log-format", "text, json or auto", func(c *config) *string { return &c.Telemetry.Log.Format })
 	text(f, fs, "http", "`host:port` to serve /metrics, /healthz and /readyz on", func(c *config) *string { return &c.Telemetry.HTTP.Listen })
 	text(f, fs, "listen", "nats: `host:port` of the embedded server", func(c *config) *string { return &c.NATS.Server.Listen })
 	text(f, fs, "store-dir", "nats: `directory` of the streams kept in files", func(c *config) *string { return &c.NATS.Server.StoreDir })
-	text(f, fs, "credentials", "nats: `file` with credentials (.creds)", func(c *config) *string { return &c.NATS.CredentialsFile })
+	text(f, fs, "nats-config", "nats: `file` with the embedded server's own configuration: users, TLS, cluster, leaf nodes", func(c *config) *string { return &c.NATS.Server.ConfigFile })
 	list(f, fs, "events", "sensor: let these `events` through whether a rule needs them or not", func(c *config) *[]string { return &c.Events })
 	list(f, fs, "rules-dir", "matcher: `directory` or file of rules, or \"builtin\"; repeatable", func(c *config) *[]string { return &c.Matcher.Rules })
 	list(f, fs, "rules", "matcher: run only the rules with these `ids` (or patterns of ids and names)", func(c *config) *[]string { return &c.Matcher.Select })
@@ -60,6 +55,23 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 			return nil
 		}
 	}
+}
+
+// registerNATS adds the flags that say how to reach the server and what it is
+// to keep.
+func (f *runFlags) registerNATS(fs *pflag.FlagSet) {
+	f.set = map[string]func(*config) error{}
+	fs.StringVar(&f.file, "config", "", "configuration `file` (YAML); flags and the environment come before it")
+	fs.StringVar(&f.nats, "nats", "", "`URL` of a NATS server elsewhere")
+	f.set["nats"] = func(c *config) error { c.NATS.URL = f.nats; return nil }
+	text(f, fs, "log-level", "debug, info, warn or error", func(c *config) *string { return &c.Telemetry.Log.Level })
+	text(f, fs, "log-format", "text, json or auto", func(c *config) *string { return &c.Telemetry.Log.Format })
+	text(f, fs, "credentials", "nats: `file` with credentials (.creds)", func(c *config) *string { return &c.NATS.CredentialsFile })
+	text(f, fs, "nkey", "nats: `file` with the seed of an nkey", func(c *config) *string { return &c.NATS.NKeyFile })
+	text(f, fs, "tls-ca", "nats: `file` with the certificates of the authorities that vouch for the server", func(c *config) *string { return &c.NATS.TLS.CAFile })
+	replicas := fs.Int("replicas", 0, "nats: `servers` of a cluster that each keep detections, dead letters and demand")
+	f.set["replicas"] = func(c *config) error { c.NATS.Streams.Replicas = *replicas; return nil }
+	list(f, fs, "edges", "nats: `names` of hosts whose own servers store detections, which are fetched from there", func(c *config) *[]string { return &c.NATS.Streams.Edges })
 }
 
 type webhookFlags struct {

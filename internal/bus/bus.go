@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type Bus struct {
 	linked context.Context // ends when the connection breaks
 	unlink context.CancelFunc
 	atEnd  []func() // run by Close while the connection still works
+	denied func()   // told of the next refused request, see whenDenied
 }
 
 // Connect joins NATS and makes sure that the streams exist; the context bounds
@@ -87,7 +89,7 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.R
 		return nil, err
 	}
 	if b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(apiTimeout)); err == nil {
-		err = b.ensure(ctx)
+		err = b.ensureSoon(ctx)
 	}
 	if err != nil {
 		b.Close()
@@ -114,21 +116,26 @@ func (b *Bus) dial(ctx context.Context, name string, more ...nats.Option) (*nats
 				b.log.Warn("nats", "subject", sub.Subject, "err", err)
 				return
 			}
+			if errors.Is(err, nats.ErrPermissionViolation) && b.isDenied() {
+				return // whoever asked says so
+			}
 			b.log.Warn("nats", "err", err)
 		}),
 	}, more...)
-	if b.cfg.InboxPrefix != "" {
-		o = append(o, nats.CustomInboxPrefix(b.cfg.InboxPrefix))
-	}
+	inbox := b.cfg.InboxPrefix
 	if b.cfg.CredentialsFile != "" {
 		o = append(o, nats.UserCredentials(b.cfg.CredentialsFile))
 	}
 	if b.cfg.NKeyFile != "" {
-		key, err := nats.NkeyOptionFromSeed(b.cfg.NKeyFile)
+		public, key, err := nkey(b.cfg.NKeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("nats: nkey_file %s: %w", b.cfg.NKeyFile, err)
+			return nil, err
 		}
 		o = append(o, key)
+		inbox = cmp.Or(inbox, InboxOf(public))
+	}
+	if inbox != "" {
+		o = append(o, nats.CustomInboxPrefix(inbox))
 	}
 	url := b.cfg.URL
 	if b.cfg.Server != nil {
@@ -197,6 +204,30 @@ func (b *Bus) where() string {
 		urls[i] = scheme + "://" + rest
 	}
 	return strings.Join(urls, ",")
+}
+
+// whenDenied has f called when the server says that something published was
+// not permitted, until the returned function is called.
+func (b *Bus) whenDenied(f func()) (stop func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.denied = f
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.denied = nil
+	}
+}
+
+// isDenied tells whoever waits for it, and says whether anybody did.
+func (b *Bus) isDenied() bool {
+	b.mu.Lock()
+	f := b.denied
+	b.mu.Unlock()
+	if f != nil {
+		f()
+	}
+	return f != nil
 }
 
 // rejoined runs after every reconnection: streams in memory went with the

@@ -19,6 +19,9 @@ type Config struct {
 	URL string `yaml:"url"`
 	// Server is the embedded server of this process, reached without a socket.
 	Server *Server `yaml:"-"`
+	// Manage brings the streams in line with this configuration, as with an
+	// embedded server, for a server elsewhere that this process looks after.
+	Manage bool `yaml:"-"`
 	// Name tells this connection from others in the server's listings and in
 	// `tripline status`: "sensor host-1".
 	Name string `yaml:"name"`
@@ -27,7 +30,8 @@ type Config struct {
 	NKeyFile        string    `yaml:"nkey_file"`
 	TLS             TLSConfig `yaml:"tls"`
 	// InboxPrefix is where replies to this process go; a server that permits
-	// each stage its own prefix only keeps them from reading each other's.
+	// each stage its own prefix only keeps them from reading each other's. With
+	// an nkey it is "_INBOX_" and the public key unless set.
 	InboxPrefix string `yaml:"inbox_prefix"`
 	// ConnectWait is how long to try before the first connection is given up.
 	// Later ones are tried for ever.

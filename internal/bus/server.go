@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -30,35 +31,16 @@ func Embed(ctx context.Context, cfg ServerConfig, log *slog.Logger) (*Server, er
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	o := &server.Options{
-		ServerName:         "tripline",
-		NoSigs:             true,
-		JetStream:          true,
-		StoreDir:           cfg.StoreDir,
-		JetStreamMaxMemory: cfg.MaxMemory,
-		JetStreamMaxStore:  cfg.MaxStore,
-		MaxPayload:         cfg.MaxPayload,
-		MaxPending:         max(64<<20, 4*int64(cfg.MaxPayload)),
-		WriteDeadline:      cfg.WriteDeadline,
-		SyncInterval:       cfg.SyncInterval,
-		// The server's own banner is of no use in somebody else's log.
-		DisableJetStreamBanner: true,
+	o, err := cfg.options()
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Listen == "" {
-		o.DontListen = true
-	} else {
-		host, port, err := cfg.address()
-		if err != nil {
-			return nil, err
-		}
-		if o.Host, o.Port = host, port; port == 0 {
-			o.Port = server.RANDOM_PORT
-		}
-		if err := probe(cfg.Listen); err != nil {
+	if !o.DontListen {
+		if err := probe(o); err != nil {
 			return nil, err
 		}
 	}
-	lock, err := lockStore(cfg.StoreDir)
+	lock, err := lockStore(o.StoreDir)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +56,7 @@ func Embed(ctx context.Context, cfg ServerConfig, log *slog.Logger) (*Server, er
 		s.Close()
 		return nil, err
 	}
-	log.Info("nats server is ready", "listen", s.Addr(), "store", cfg.StoreDir)
+	log.Info("nats server is ready", "listen", s.Addr(), "store", o.StoreDir)
 	return s, nil
 }
 
@@ -93,7 +75,8 @@ func (s *Server) ready(ctx context.Context, log *serverLog) error {
 }
 
 // probe asks for the port before the server does, for an error that helps.
-func probe(listen string) error {
+func probe(o *server.Options) error {
+	listen := net.JoinHostPort(o.Host, strconv.Itoa(max(o.Port, 0)))
 	l, err := net.Listen("tcp", listen)
 	switch {
 	case err == nil:
@@ -122,12 +105,18 @@ func lockStore(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// URL is what others connect to, "" when the server does not listen.
+// URL is what others on this machine connect to, "" when the server does not
+// listen.
 func (s *Server) URL() string {
-	if a := s.ns.Addr(); a != nil {
-		return "nats://" + a.String()
+	a, ok := s.ns.Addr().(*net.TCPAddr)
+	if !ok {
+		return ""
 	}
-	return ""
+	host := a.IP.String()
+	if a.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "nats://" + net.JoinHostPort(host, strconv.Itoa(a.Port))
 }
 
 // Addr is the address listened on, for people.

@@ -10,6 +10,11 @@ import (
 
 // ServerConfig is how the embedded NATS server runs.
 type ServerConfig struct {
+	// ConfigFile is a configuration in NATS's own form: users, TLS, a cluster,
+	// leaf nodes. What it says stands, and the fields below fill in what it does
+	// not say. When it asks for credentials, the stages of this process need
+	// some too (nkey_file).
+	ConfigFile string `yaml:"config_file"`
 	// Listen is host:port; port 0 takes a free one, "" does not listen at all
 	// and serves this process only.
 	Listen string `yaml:"listen"`
@@ -78,8 +83,9 @@ func (c ServerConfig) address() (host string, port int, err error) {
 	if port, err = strconv.Atoi(p); err != nil || port < 0 || port > 65535 {
 		return "", 0, fmt.Errorf("nats: listen %q: %q is no port number", c.Listen, p)
 	}
-	ip := net.ParseIP(host)
-	if loopback := host == "localhost" || ip != nil && ip.IsLoopback(); !loopback && !c.Public {
+	// With a file of its own, [ServerConfig.options] looks whether it asks for
+	// credentials.
+	if !isLoopback(host) && !c.Public && c.ConfigFile == "" {
 		return "", 0, fmt.Errorf("nats: listen %q: others could read and forge events there; listen on 127.0.0.1, or set public: true once the server asks for credentials", c.Listen)
 	}
 	return host, port, nil

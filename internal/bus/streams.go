@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tripline/tripline/pkg/msg"
@@ -24,16 +26,64 @@ const (
 	codeMemory    = 10028 // JSMemoryResourcesExceededErr
 	codeStorage   = 10047 // JSStorageResourcesExceededErr
 	codeTooLarge  = 10054 // JSStreamMessageExceedsMaximumErr
+	codeNoPeers   = 10005 // JSClusterNoPeersErrF
+	codeNoLeader  = 10008 // JSClusterNotAvailErr
 )
+
+// errNotOurs is why a stage waits for the streams instead of making them.
+var errNotOurs = errors.New("it is not there and these credentials do not permit making it: start the server with tripline run nats, or run tripline nats setup once as admin")
+
+// ensureSoon is ensure for a server that may not be ready yet: a cluster that
+// has no leader so far, or streams that only the admin may make. It tries for
+// ConnectWait.
+func (b *Bus) ensureSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, max(b.cfg.ConnectWait, apiTimeout))
+	defer cancel()
+	for told := false; ; told = true {
+		err := b.ensure(ctx)
+		if err == nil || !soon(err) {
+			return err
+		}
+		if !told {
+			b.log.Info("waiting for the streams", "server", b.where(), "err", err)
+		}
+		if !sleep(ctx, reconnectWait) {
+			return err
+		}
+	}
+}
+
+// soon says whether the reason may go away by itself.
+func soon(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, errNotOurs) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &api) && (api.ErrorCode == codeNoPeers || api.ErrorCode == codeNoLeader)
+}
+
+// create asks the server for something that may be forbidden to this stage.
+// JetStream leaves a forbidden request unanswered, and the server says on the
+// side that it was one.
+func (b *Bus) create(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer b.whenDenied(func() { cancel(errNotOurs) })()
+	err := f(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errNotOurs) {
+		return errNotOurs
+	}
+	return err
+}
 
 // ensure makes what is missing, and with an embedded server brings the bounds
 // of what exists in line with the configuration. It may be repeated.
 func (b *Bus) ensure(ctx context.Context) error {
 	c := b.cfg.Streams
+	detections := stream(StreamDetections, msg.SubjectDetections, c.Detections, c.Replicas)
+	detections.Sources = fromEdges(StreamDetections, c.Edges)
 	for _, want := range []jetstream.StreamConfig{
 		stream(StreamRaw, msg.SubjectRaw, c.Raw, 1),
 		b.eventsStream(c),
-		stream(StreamDetections, msg.SubjectDetections, c.Detections, c.Replicas),
+		detections,
 		stream(StreamDead, msg.SubjectDead, c.Dead, c.Replicas),
 	} {
 		s, err := b.ensureStream(ctx, want)
@@ -112,21 +162,25 @@ func (b *Bus) agree(have jetstream.StreamConfig) error {
 func (b *Bus) ensureStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := b.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = b.js.CreateStream(ctx, want)
+		err = b.create(ctx, func(ctx context.Context) (err error) {
+			s, err = b.js.CreateStream(ctx, want)
+			return err
+		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was quicker
 			s, err = b.js.Stream(ctx, want.Name)
 		}
 	}
-	if err != nil || b.cfg.Server == nil {
+	if err != nil || !b.manages() {
 		return s, err
 	}
 	have := s.CachedInfo().Config
 	if have.Storage != want.Storage {
 		b.log.Warn("a stream's storage cannot be changed; delete the stream to have it made again", "stream", want.Name, "has", have.Storage, "configured", want.Storage)
 	}
-	if have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge && have.Duplicates == want.Duplicates && have.Replicas == want.Replicas {
+	if have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge && have.Duplicates == want.Duplicates && have.Replicas == want.Replicas && slices.Equal(domains(have.Sources), domains(want.Sources)) {
 		return s, nil
 	}
+	have.Sources = want.Sources
 	have.MaxBytes, have.MaxAge, have.Duplicates, have.Replicas = want.MaxBytes, want.MaxAge, want.Duplicates, want.Replicas
 	return b.js.UpdateStream(ctx, have)
 }
@@ -134,13 +188,16 @@ func (b *Bus) ensureStream(ctx context.Context, want jetstream.StreamConfig) (je
 func (b *Bus) ensureBucket(ctx context.Context, want jetstream.KeyValueConfig) error {
 	kv, err := b.js.KeyValue(ctx, want.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		_, err = b.js.CreateKeyValue(ctx, want)
+		err = b.create(ctx, func(ctx context.Context) error {
+			_, err := b.js.CreateKeyValue(ctx, want)
+			return err
+		})
 		if errors.Is(err, jetstream.ErrBucketExists) {
 			return nil
 		}
 		return err
 	}
-	if err != nil || b.cfg.Server == nil {
+	if err != nil || !b.manages() {
 		return err
 	}
 	have, err := kv.Status(ctx)
@@ -153,6 +210,10 @@ func (b *Bus) ensureBucket(ctx context.Context, want jetstream.KeyValueConfig) e
 	_, err = b.js.UpdateKeyValue(ctx, want)
 	return err
 }
+
+// manages says whether this process is the one whose configuration the streams
+// follow.
+func (b *Bus) manages() bool { return b.cfg.Server != nil || b.cfg.Manage }
 
 func explainJetStream(err error) error {
 	var api *jetstream.APIError

@@ -31,6 +31,9 @@ type StreamsConfig struct {
 	// Replicas is how many servers of a cluster keep detections, dead letters
 	// and the key-value buckets.
 	Replicas int `yaml:"replicas"`
+	// Edges name hosts whose own servers store detections and forward them:
+	// the stream of detections here takes over what those streams hold.
+	Edges []string `yaml:"edges"`
 }
 
 // StreamConfig bounds one stream.
@@ -65,6 +68,11 @@ func (c StreamsConfig) Validate() error {
 	}
 	if c.Replicas < 1 || c.Replicas > 5 {
 		return fmt.Errorf("nats: streams.replicas is %d: expected 1 to 5", c.Replicas)
+	}
+	for _, e := range c.Edges {
+		if !ValidDomain(e) {
+			return fmt.Errorf("nats: streams.edges: %q: expected the JetStream domain of an edge, of letters, digits, - and _", e)
+		}
 	}
 	for name, s := range map[string]StreamConfig{"raw": c.Raw, "events": c.Events, "detections": c.Detections, "dead": c.Dead} {
 		switch {
