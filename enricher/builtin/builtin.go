@@ -11,7 +11,10 @@ import (
 
 	"github.com/tripline/tripline/enricher"
 	"github.com/tripline/tripline/enricher/container"
+	"github.com/tripline/tripline/enricher/container/containerd"
+	"github.com/tripline/tripline/enricher/container/cri"
 	"github.com/tripline/tripline/enricher/container/docker"
+	"github.com/tripline/tripline/enricher/container/podman"
 	"github.com/tripline/tripline/enricher/process"
 	"github.com/tripline/tripline/enricher/user"
 )
@@ -30,10 +33,14 @@ type Config struct {
 
 // Runtime is a container runtime and where to reach it.
 type Runtime struct {
-	// Kind is docker or podman.
+	// Kind is docker, podman, containerd or crio.
 	Kind string `yaml:"kind"`
-	// Socket is the path of its unix socket.
-	Socket string `yaml:"socket"`
+	// Socket is the path of its unix socket; for Podman, which has one for each
+	// user, it may be a pattern, and empty where there is none.
+	Socket string `yaml:"socket,omitempty"`
+	// Storage is the directory, or a pattern of directories, that Podman keeps
+	// containers in, for those that no service tells of.
+	Storage string `yaml:"storage,omitempty"`
 }
 
 // DefaultConfig returns what holds unless configured.
@@ -45,7 +52,11 @@ func DefaultConfig() Config {
 		User:      user.DefaultConfig(),
 		Runtimes: []Runtime{
 			{Kind: "docker", Socket: "/var/run/docker.sock"},
-			{Kind: "podman", Socket: "/run/podman/podman.sock"},
+			{Kind: "containerd", Socket: "/run/containerd/containerd.sock"},
+			{Kind: "containerd", Socket: "/run/k3s/containerd/containerd.sock"},
+			{Kind: "crio", Socket: "/run/crio/crio.sock"},
+			{Kind: "podman", Socket: "/run/podman/podman.sock", Storage: "/var/lib/containers/storage"},
+			{Kind: "podman", Socket: "/run/user/*/podman/podman.sock", Storage: "/home/*/.local/share/containers/storage"},
 		},
 	}
 }
@@ -89,20 +100,72 @@ func Steps(c Config, log *slog.Logger, reg prometheus.Registerer) ([]enricher.St
 	return []enricher.Step{p, ct, u}, nil
 }
 
+// kind makes the clients of one kind of runtime.
+type kind struct {
+	name string
+	make func(Runtime) ([]container.Runtime, error)
+}
+
+// kinds is the list of container runtimes. A runtime with two interfaces has a
+// client for each.
+func kinds() []kind {
+	return []kind{
+		{"docker", func(r Runtime) ([]container.Runtime, error) { return one(docker.New("docker", r.Socket)) }},
+		{"podman", func(r Runtime) ([]container.Runtime, error) {
+			return one(podman.New(given(r.Socket), given(r.Storage)))
+		}},
+		{"containerd", func(r Runtime) ([]container.Runtime, error) {
+			own, err := containerd.New(r.Socket)
+			if err != nil {
+				return nil, err
+			}
+			pods, err := cri.New("containerd", r.Socket)
+			return []container.Runtime{own, pods}, err
+		}},
+		{"crio", func(r Runtime) ([]container.Runtime, error) { return one(cri.New("crio", r.Socket)) }},
+	}
+}
+
 // runtimes makes the clients of the configured container runtimes.
 func runtimes(configs []Runtime) ([]container.Runtime, error) {
 	var out []container.Runtime
 	for i, r := range configs {
-		switch r.Kind {
-		case "docker", "podman":
-			c, err := docker.New(r.Kind, r.Socket)
-			if err != nil {
-				return nil, fmt.Errorf("runtimes[%d]: %w", i, err)
-			}
-			out = append(out, c)
-		default:
-			return nil, fmt.Errorf("runtimes[%d]: kind %q, expected docker or podman", i, r.Kind)
+		k, ok := kindOf(r.Kind)
+		if !ok {
+			return nil, fmt.Errorf("runtimes[%d]: kind %q, expected docker, podman, containerd or crio", i, r.Kind)
 		}
+		if r.Storage != "" && r.Kind != "podman" {
+			return nil, fmt.Errorf("runtimes[%d]: storage is for podman, not for %s", i, r.Kind)
+		}
+		made, err := k.make(r)
+		if err != nil {
+			return nil, fmt.Errorf("runtimes[%d]: %w", i, err)
+		}
+		out = append(out, made...)
 	}
 	return out, nil
+}
+
+func kindOf(name string) (kind, bool) {
+	for _, k := range kinds() {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+func one[R container.Runtime](r R, err error) ([]container.Runtime, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []container.Runtime{r}, nil
+}
+
+// given makes a list of what is set.
+func given(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
 }

@@ -36,6 +36,12 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		`runtimes[0]: docker: socket "x"`: func(c *Config) {
 			c.Runtimes = []Runtime{{Kind: "docker", Socket: "x"}}
 		},
+		`runtimes[0]: containerd: socket "x"`: func(c *Config) {
+			c.Runtimes = []Runtime{{Kind: "containerd", Socket: "x"}}
+		},
+		"runtimes[0]: storage is for podman": func(c *Config) {
+			c.Runtimes = []Runtime{{Kind: "crio", Socket: "/x", Storage: "/y"}}
+		},
 	} {
 		c := DefaultConfig()
 		set(&c)

@@ -3,8 +3,6 @@ package builtin
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,61 +31,6 @@ func (s *stage) mkdirEvent(hierarchy uint32, id uint64, path string) {
 		Args: []int64{int64(id), b.String(path), int64(hierarchy)},
 	})
 	s.send(b.Take())
-}
-
-// TestEntrypointIsComplete starts containers while the stage runs. As soon as a
-// container's cgroup is there, long before its first process runs, the stage is
-// told of that process: its event must carry name and image all the same.
-// TRIPLINE_TEST_CONTAINERS sets how many.
-func TestEntrypointIsComplete(t *testing.T) {
-	engine := dockertest.Start(t)
-	s := run(t, withRuntimes("docker", engine.Socket))
-	s.connected()
-	n := 5
-	if text := os.Getenv("TRIPLINE_TEST_CONTAINERS"); text != "" {
-		n, _ = strconv.Atoi(text)
-	}
-	v2, v1, v1ID := roots(t)
-	watched, hierarchy := v2, uint32(0)
-	if v1 != "" {
-		watched, hierarchy = v1, v1ID
-	}
-	var complete, partial, none int
-	for i := range n {
-		name := fmt.Sprintf("box-%d", i)
-		id := engine.Create(t, name, dockertest.Spec{Cmd: []string{"/bin/true"}})
-		seq := make(chan uint64, 1)
-		go func() {
-			path := "/docker/" + id
-			for {
-				if ino := inode(filepath.Join(watched, path)); ino != 0 {
-					s.mkdirEvent(hierarchy, ino, path)
-					cg := cgroup{path: path, v1: ino}
-					if v1 == "" {
-						cg = cgroup{path: path, v2: ino}
-					}
-					seq <- s.exec(int32(100000+i), cg, "/bin/true")
-					return
-				}
-				time.Sleep(100 * time.Microsecond)
-			}
-		}()
-		engine.StartContainer(t, id)
-		r := s.await(<-seq)
-		c := r.Container()
-		switch c.GetCompleteness() {
-		case msg.Completeness_COMPLETENESS_COMPLETE:
-			complete++
-		case msg.Completeness_COMPLETENESS_PARTIAL:
-			partial++
-		default:
-			none++
-		}
-		if c.GetId() != id || c.GetName() != name || c.GetImage().GetName() != dockertest.Image || c.GetRuntime() != "docker" {
-			t.Errorf("container %d: %v", i, c)
-		}
-	}
-	t.Logf("of %d entrypoints %d complete, %d partial, %d none", n, complete, partial, none)
 }
 
 func TestRunningContainer(t *testing.T) {

@@ -96,13 +96,21 @@ func run(t *testing.T, configure func(*Config)) *stage {
 	return s
 }
 
-// connected waits until the only runtime is watched.
+// up says whether all runtimes are watched.
+func (s *stage) up() bool {
+	_, d := s.e.Health()
+	for _, r := range d["container"].(map[string]any)["runtimes"].([]map[string]any) {
+		if r["connected"] != true {
+			return false
+		}
+	}
+	return true
+}
+
+// connected waits until all runtimes are watched.
 func (s *stage) connected() {
 	s.t.Helper()
-	waitFor(s.t, "the runtime is connected", func() bool {
-		_, d := s.e.Health()
-		return d["container"].(map[string]any)["runtimes"].([]map[string]any)[0]["connected"] == true
-	})
+	waitFor(s.t, "the runtimes are connected", s.up)
 }
 
 // cgroup is a cgroup by its ids.

@@ -19,7 +19,12 @@ type cgroup struct {
 	path string
 	ref  Ref
 	// in says that ref names a container.
-	in    bool
+	in bool
+	// maybe is what containerd would call a container with a cgroup of this
+	// path, see [Namespaced]; it is one when containerd says so. Of a cgroup
+	// that is in, it would be the container around.
+	maybe string
+	own   bool // the path ends with maybe
 	entry *entry
 	gone  int64 // time of the removal, ns since the epoch
 }
@@ -42,6 +47,9 @@ func newCgroups(max int, proc string) *cgroups {
 func newCgroup(path string) *cgroup {
 	c := &cgroup{path: path}
 	c.ref, c.in = Parse(path)
+	if namespace, id, inside, ok := Namespaced(path); ok && !IsID(id) && c.ref.Parent == "" {
+		c.maybe, c.own = namespace+"/"+id, !inside
+	}
 	return c
 }
 

@@ -162,6 +162,7 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 		if g.path != "" {
 			p.Cgroup = g.path
 		}
+		s.recognise(g)
 		if !g.in || p.Container != 0 {
 			continue
 		}
@@ -175,7 +176,23 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 			e.inBatch, e.at = s.batch, uint32(len(b.Containers))
 		}
 		p.Container = e.at
+		if len(e.meta.HealthChecks) > 0 {
+			s.checks(b, p, e)
+		}
 	}
+}
+
+// recognise makes a cgroup a container's when containerd has a container with
+// a name that fits.
+func (s *Step) recognise(g *cgroup) {
+	if g.maybe == "" || g.in && g.ref.Parent != "" || s.entries[g.maybe] == nil {
+		return
+	}
+	if g.in {
+		g.ref.Parent, g.entry = g.maybe, nil
+		return
+	}
+	g.ref, g.in = Ref{ID: g.maybe, Runtime: "containerd", Own: g.own}, true
 }
 
 // follow enters a cgroup that was made, and marks one that was removed.
@@ -205,7 +222,11 @@ func (s *Step) follow(c *cgroups, b *msg.Batch, e *msg.Event, ask bool, now time
 	}
 	g := newCgroup(strings.Clone(b.Strings[i]))
 	c.put(k, g)
+	s.recognise(g)
 	if g.in && ask {
+		if old := s.entries[g.ref.ID]; old != nil && g.ref.Own && old.settled && old.open == 0 && !old.complete() {
+			old.again = time.Time{} // asked in vain before it was there
+		}
 		g.entry = s.want(g.ref, true, now)
 		g.entry.gone = time.Time{}
 	}

@@ -79,7 +79,7 @@ func segment(seg, before string) (id, runtime string, ok bool) {
 		return seg, "lxc", true
 	}
 	name := strings.TrimSuffix(seg, ".scope")
-	if len(name) < idLength || !isID(name[len(name)-idLength:]) {
+	if len(name) < idLength || !IsID(name[len(name)-idLength:]) {
 		return "", "", false
 	}
 	id, head := name[len(name)-idLength:], name[:len(name)-idLength]
@@ -106,7 +106,9 @@ func segment(seg, before string) (id, runtime string, ok bool) {
 	return id, "", true
 }
 
-func isID(s string) bool {
+// IsID says whether a name has the form of the ids that all runtimes but LXC
+// give: 64 hexadecimal digits.
+func IsID(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false
@@ -134,19 +136,21 @@ func podUID(seg string, kube bool) (string, bool) {
 }
 
 // Namespaced reads the path that containerd gives to a container outside of
-// Kubernetes with the cgroupfs driver: /<namespace>/<any id>. Other software
-// makes such paths too, so they name a container only when containerd says so.
-func Namespaced(path string) (namespace, id string, ok bool) {
-	namespace, id, ok = strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if !ok || namespace == "" || id == "" || strings.Contains(id, "/") {
-		return "", "", false
+// Kubernetes with the cgroupfs driver: /<namespace>/<any id>, and whether it
+// goes on inside. Other software makes such paths too, so they name a container
+// only when containerd says so.
+func Namespaced(path string) (namespace, id string, inside, ok bool) {
+	namespace, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	id, _, inside = strings.Cut(rest, "/")
+	if namespace == "" || id == "" {
+		return "", "", false, false
 	}
 	for _, unit := range []string{".slice", ".scope", ".service", ".mount"} {
 		if strings.HasSuffix(namespace, unit) || strings.HasSuffix(id, unit) {
-			return "", "", false
+			return "", "", false, false
 		}
 	}
-	return namespace, id, true
+	return namespace, id, inside, true
 }
 
 // PathOf picks the path to show from the text of /proc/PID/cgroup: the one that

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -82,13 +83,16 @@ func TestParse(t *testing.T) {
 }
 
 func TestNamespaced(t *testing.T) {
-	for path, want := range map[string][2]string{
-		"/default/web": {"default", "web"}, "/k8s.io/x.y": {"k8s.io", "x.y"},
-		"/": {}, "/a": {}, "/a/b/c": {}, "/system.slice/x": {}, "/a/b.service": {}, "": {}, "//": {},
+	for path, want := range map[string]string{
+		"/default/web": "default web false", "/k8s.io/x.y": "k8s.io x.y false", "/default/web/a/b": "default web true",
+		"/": "", "/a": "", "/a/": "", "/system.slice/x": "", "/a/b.service": "", "/a/b.service/c": "", "": "", "//": "",
 	} {
-		ns, id, ok := Namespaced(path)
-		if ok != (want[0] != "") || [2]string{ns, id} != want {
-			t.Errorf("%q: %q %q %v, want %q", path, ns, id, ok, want)
+		got := ""
+		if ns, id, inside, ok := Namespaced(path); ok {
+			got = fmt.Sprint(ns, " ", id, " ", inside)
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
 		}
 	}
 }
@@ -148,7 +152,7 @@ func FuzzParse(f *testing.F) {
 			t.Error("a container without id")
 		case ok && !strings.Contains(path, r.ID), ok && !strings.Contains(path, r.Parent):
 			t.Errorf("%+v is not in the path", r)
-		case ok && r.Runtime != "lxc" && !isID(r.ID):
+		case ok && r.Runtime != "lxc" && !IsID(r.ID):
 			t.Errorf("%q is no id", r.ID)
 		}
 		// What comes after a container's own cgroup does not change whose it is.

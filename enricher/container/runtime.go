@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,8 @@ type Runtime interface {
 	// Endpoint is where it is reached, for people.
 	Endpoint() string
 	// Inspect tells of one container, by its full id. Its error matches
-	// [ErrNotFound] when the runtime has no such container.
+	// [ErrNotFound] when the runtime has no such container, and [ErrAll] when
+	// it comes with an answer that is partial and will not become better.
 	Inspect(ctx context.Context, id string) (*msg.Container, error)
 	// Watch calls connected when the connection stands, then changed for every
 	// container that runs and for every change from then on, until the
@@ -27,6 +29,9 @@ type Runtime interface {
 
 // ErrNotFound says that a runtime has no such container.
 var ErrNotFound = errors.New("no such container")
+
+// ErrAll says that an answer, partial as it is, is all that can be told now.
+var ErrAll = errors.New("no more can be told")
 
 // Change is news of a container.
 type Change struct {
@@ -82,7 +87,7 @@ func (b *backend) serve(ctx context.Context, s *Step) {
 				return
 			}
 			switch {
-			case err == nil:
+			case err == nil, errors.Is(err, ErrAll):
 				b.trouble.Store(0)
 				b.found.Add(1)
 			case errors.Is(err, ErrNotFound):
@@ -114,8 +119,12 @@ func (b *backend) watch(ctx context.Context, s *Step, log *slog.Logger) {
 		if was := b.up.Swap(false); ctx.Err() == nil && (was || !told) {
 			told = true
 			level := slog.LevelWarn
-			if !was {
-				level = slog.LevelInfo // most hosts have one runtime of several
+			switch {
+			case was:
+			case errors.Is(err, fs.ErrNotExist):
+				level = slog.LevelDebug // most hosts have one runtime of several
+			default:
+				level = slog.LevelInfo
 			}
 			log.Log(ctx, level, "container runtime not connected, trying again", "runtime", b.Name(), "endpoint", b.Endpoint(), "error", err)
 		}

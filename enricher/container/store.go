@@ -29,6 +29,9 @@ type entry struct {
 	seen    time.Time
 	gone    time.Time
 
+	// checking are the processes that run its health checks.
+	checking map[checking]check
+
 	// Where the container stands in the current batch.
 	inBatch uint64
 	at      uint32
@@ -125,10 +128,12 @@ func (s *Step) answer(ctx context.Context, b *backend, e *entry, c *msg.Containe
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.open--
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	all := errors.Is(err, ErrAll)
+	if err != nil && !errors.Is(err, ErrNotFound) && !all {
 		e.heard = true
 	}
-	if c != nil {
+	// Of two interfaces of a runtime the one that knows more counts.
+	if c != nil && c.Completeness >= e.meta.Completeness {
 		if e.runtime == "" {
 			e.runtime = b.Name()
 		}
@@ -146,7 +151,7 @@ func (s *Step) answer(ctx context.Context, b *backend, e *entry, c *msg.Containe
 	if e.complete() {
 		return
 	}
-	if e.tried >= s.cfg.Tries {
+	if e.tried >= s.cfg.Tries || all && !e.heard {
 		s.settle(e, now)
 		return
 	}
@@ -168,6 +173,7 @@ func (e *entry) merge(c *msg.Container) *msg.Container {
 		Privileged: c.Privileged, StartTime: c.StartTime, Pod: c.Pod, Completeness: c.Completeness,
 		Ip: c.Ip, Parent: e.parent, CgroupId: c.CgroupId,
 		HostPid: c.HostPid, HostNetwork: c.HostNetwork, HostIpc: c.HostIpc, User: c.User,
+		HealthChecks: c.HealthChecks,
 	}
 	if out.Pod == nil && e.podUID != "" {
 		out.Pod = &msg.Pod{Uid: e.podUID}

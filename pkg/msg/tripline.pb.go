@@ -96,19 +96,33 @@ const (
 	ProcessFlag_PROCESS_FLAG_NONE    ProcessFlag = 0
 	ProcessFlag_PROCESS_FLAG_KTHREAD ProcessFlag = 1
 	ProcessFlag_PROCESS_FLAG_EXITED  ProcessFlag = 2
+	// Runs a health check of its container, or was started by one.
+	ProcessFlag_PROCESS_FLAG_HEALTHCHECK ProcessFlag = 4
+	// The same for the liveness, readiness and startup probes of Kubernetes.
+	ProcessFlag_PROCESS_FLAG_LIVENESS  ProcessFlag = 8
+	ProcessFlag_PROCESS_FLAG_READINESS ProcessFlag = 16
+	ProcessFlag_PROCESS_FLAG_STARTUP   ProcessFlag = 32
 )
 
 // Enum value maps for ProcessFlag.
 var (
 	ProcessFlag_name = map[int32]string{
-		0: "PROCESS_FLAG_NONE",
-		1: "PROCESS_FLAG_KTHREAD",
-		2: "PROCESS_FLAG_EXITED",
+		0:  "PROCESS_FLAG_NONE",
+		1:  "PROCESS_FLAG_KTHREAD",
+		2:  "PROCESS_FLAG_EXITED",
+		4:  "PROCESS_FLAG_HEALTHCHECK",
+		8:  "PROCESS_FLAG_LIVENESS",
+		16: "PROCESS_FLAG_READINESS",
+		32: "PROCESS_FLAG_STARTUP",
 	}
 	ProcessFlag_value = map[string]int32{
-		"PROCESS_FLAG_NONE":    0,
-		"PROCESS_FLAG_KTHREAD": 1,
-		"PROCESS_FLAG_EXITED":  2,
+		"PROCESS_FLAG_NONE":        0,
+		"PROCESS_FLAG_KTHREAD":     1,
+		"PROCESS_FLAG_EXITED":      2,
+		"PROCESS_FLAG_HEALTHCHECK": 4,
+		"PROCESS_FLAG_LIVENESS":    8,
+		"PROCESS_FLAG_READINESS":   16,
+		"PROCESS_FLAG_STARTUP":     32,
 	}
 )
 
@@ -196,6 +210,60 @@ func (Knowledge) EnumDescriptor() ([]byte, []int) {
 	return file_tripline_proto_rawDescGZIP(), []int{2}
 }
 
+type HealthCheckKind int32
+
+const (
+	// HEALTHCHECK of an image's file, --health-cmd.
+	HealthCheckKind_HEALTH_CHECK_KIND_RUNTIME HealthCheckKind = 0
+	// Exec probes of Kubernetes.
+	HealthCheckKind_HEALTH_CHECK_KIND_LIVENESS  HealthCheckKind = 1
+	HealthCheckKind_HEALTH_CHECK_KIND_READINESS HealthCheckKind = 2
+	HealthCheckKind_HEALTH_CHECK_KIND_STARTUP   HealthCheckKind = 3
+)
+
+// Enum value maps for HealthCheckKind.
+var (
+	HealthCheckKind_name = map[int32]string{
+		0: "HEALTH_CHECK_KIND_RUNTIME",
+		1: "HEALTH_CHECK_KIND_LIVENESS",
+		2: "HEALTH_CHECK_KIND_READINESS",
+		3: "HEALTH_CHECK_KIND_STARTUP",
+	}
+	HealthCheckKind_value = map[string]int32{
+		"HEALTH_CHECK_KIND_RUNTIME":   0,
+		"HEALTH_CHECK_KIND_LIVENESS":  1,
+		"HEALTH_CHECK_KIND_READINESS": 2,
+		"HEALTH_CHECK_KIND_STARTUP":   3,
+	}
+)
+
+func (x HealthCheckKind) Enum() *HealthCheckKind {
+	p := new(HealthCheckKind)
+	*p = x
+	return p
+}
+
+func (x HealthCheckKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HealthCheckKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_tripline_proto_enumTypes[3].Descriptor()
+}
+
+func (HealthCheckKind) Type() protoreflect.EnumType {
+	return &file_tripline_proto_enumTypes[3]
+}
+
+func (x HealthCheckKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HealthCheckKind.Descriptor instead.
+func (HealthCheckKind) EnumDescriptor() ([]byte, []int) {
+	return file_tripline_proto_rawDescGZIP(), []int{3}
+}
+
 type Completeness int32
 
 const (
@@ -231,11 +299,11 @@ func (x Completeness) String() string {
 }
 
 func (Completeness) Descriptor() protoreflect.EnumDescriptor {
-	return file_tripline_proto_enumTypes[3].Descriptor()
+	return file_tripline_proto_enumTypes[4].Descriptor()
 }
 
 func (Completeness) Type() protoreflect.EnumType {
-	return &file_tripline_proto_enumTypes[3]
+	return &file_tripline_proto_enumTypes[4]
 }
 
 func (x Completeness) Number() protoreflect.EnumNumber {
@@ -244,7 +312,7 @@ func (x Completeness) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Completeness.Descriptor instead.
 func (Completeness) EnumDescriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{3}
+	return file_tripline_proto_rawDescGZIP(), []int{4}
 }
 
 // Batch is what tripline.raw.<host> and tripline.events.<host>.<partition> carry.
@@ -270,16 +338,19 @@ type Batch struct {
 	// added to a start_time (ns since boot) gives a time of day.
 	BootTime int64 `protobuf:"varint,9,opt,name=boot_time,json=bootTime,proto3" json:"boot_time,omitempty"`
 	// drops were counted since the batch before, by event type and cause.
-	Drops         []*Drop          `protobuf:"bytes,10,rep,name=drops,proto3" json:"drops,omitempty"`
-	Processes     []*Process       `protobuf:"bytes,11,rep,name=processes,proto3" json:"processes,omitempty"`
-	Containers    []*Container     `protobuf:"bytes,12,rep,name=containers,proto3" json:"containers,omitempty"`
-	Strings       []string         `protobuf:"bytes,13,rep,name=strings,proto3" json:"strings,omitempty"`
-	Blobs         [][]byte         `protobuf:"bytes,14,rep,name=blobs,proto3" json:"blobs,omitempty"`
-	Lists         []*StringList    `protobuf:"bytes,15,rep,name=lists,proto3" json:"lists,omitempty"`
-	Addresses     []*SocketAddress `protobuf:"bytes,16,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Credentials   []*Credentials   `protobuf:"bytes,17,rep,name=credentials,proto3" json:"credentials,omitempty"`
-	Files         []*File          `protobuf:"bytes,18,rep,name=files,proto3" json:"files,omitempty"`
-	Events        []*Event         `protobuf:"bytes,20,rep,name=events,proto3" json:"events,omitempty"`
+	Drops       []*Drop          `protobuf:"bytes,10,rep,name=drops,proto3" json:"drops,omitempty"`
+	Processes   []*Process       `protobuf:"bytes,11,rep,name=processes,proto3" json:"processes,omitempty"`
+	Containers  []*Container     `protobuf:"bytes,12,rep,name=containers,proto3" json:"containers,omitempty"`
+	Strings     []string         `protobuf:"bytes,13,rep,name=strings,proto3" json:"strings,omitempty"`
+	Blobs       [][]byte         `protobuf:"bytes,14,rep,name=blobs,proto3" json:"blobs,omitempty"`
+	Lists       []*StringList    `protobuf:"bytes,15,rep,name=lists,proto3" json:"lists,omitempty"`
+	Addresses   []*SocketAddress `protobuf:"bytes,16,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Credentials []*Credentials   `protobuf:"bytes,17,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	Files       []*File          `protobuf:"bytes,18,rep,name=files,proto3" json:"files,omitempty"`
+	Events      []*Event         `protobuf:"bytes,20,rep,name=events,proto3" json:"events,omitempty"`
+	// amendments are what became known only after events had gone on without
+	// it. A batch may hold nothing else.
+	Amendments    []*Amendment `protobuf:"bytes,21,rep,name=amendments,proto3" json:"amendments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +518,69 @@ func (x *Batch) GetEvents() []*Event {
 	return nil
 }
 
+func (x *Batch) GetAmendments() []*Amendment {
+	if x != nil {
+		return x.Amendments
+	}
+	return nil
+}
+
+// Amendment says more of a container than events of this partition did that
+// went before. Whoever keeps such events may complete them.
+type Amendment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// container has the id that the events' container has.
+	Container *Container `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
+	// time is when this became known, in ns since the epoch.
+	Time          int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Amendment) Reset() {
+	*x = Amendment{}
+	mi := &file_tripline_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Amendment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Amendment) ProtoMessage() {}
+
+func (x *Amendment) ProtoReflect() protoreflect.Message {
+	mi := &file_tripline_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Amendment.ProtoReflect.Descriptor instead.
+func (*Amendment) Descriptor() ([]byte, []int) {
+	return file_tripline_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Amendment) GetContainer() *Container {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *Amendment) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 // Event is one thing that a process did.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -481,7 +615,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tripline_proto_msgTypes[1]
+	mi := &file_tripline_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +627,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[1]
+	mi := &file_tripline_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +640,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{1}
+	return file_tripline_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Event) GetSeq() uint64 {
@@ -618,7 +752,7 @@ type Drop struct {
 
 func (x *Drop) Reset() {
 	*x = Drop{}
-	mi := &file_tripline_proto_msgTypes[2]
+	mi := &file_tripline_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +764,7 @@ func (x *Drop) String() string {
 func (*Drop) ProtoMessage() {}
 
 func (x *Drop) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[2]
+	mi := &file_tripline_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +777,7 @@ func (x *Drop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drop.ProtoReflect.Descriptor instead.
 func (*Drop) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{2}
+	return file_tripline_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Drop) GetType() uint32 {
@@ -678,7 +812,7 @@ type StringList struct {
 
 func (x *StringList) Reset() {
 	*x = StringList{}
-	mi := &file_tripline_proto_msgTypes[3]
+	mi := &file_tripline_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +824,7 @@ func (x *StringList) String() string {
 func (*StringList) ProtoMessage() {}
 
 func (x *StringList) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[3]
+	mi := &file_tripline_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +837,7 @@ func (x *StringList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringList.ProtoReflect.Descriptor instead.
 func (*StringList) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{3}
+	return file_tripline_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StringList) GetItems() []string {
@@ -733,7 +867,7 @@ type SocketAddress struct {
 
 func (x *SocketAddress) Reset() {
 	*x = SocketAddress{}
-	mi := &file_tripline_proto_msgTypes[4]
+	mi := &file_tripline_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +879,7 @@ func (x *SocketAddress) String() string {
 func (*SocketAddress) ProtoMessage() {}
 
 func (x *SocketAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[4]
+	mi := &file_tripline_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +892,7 @@ func (x *SocketAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketAddress.ProtoReflect.Descriptor instead.
 func (*SocketAddress) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{4}
+	return file_tripline_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SocketAddress) GetFamily() uint32 {
@@ -819,7 +953,7 @@ type Credentials struct {
 
 func (x *Credentials) Reset() {
 	*x = Credentials{}
-	mi := &file_tripline_proto_msgTypes[5]
+	mi := &file_tripline_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +965,7 @@ func (x *Credentials) String() string {
 func (*Credentials) ProtoMessage() {}
 
 func (x *Credentials) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[5]
+	mi := &file_tripline_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +978,7 @@ func (x *Credentials) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credentials.ProtoReflect.Descriptor instead.
 func (*Credentials) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{5}
+	return file_tripline_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Credentials) GetUid() uint32 {
@@ -971,7 +1105,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_tripline_proto_msgTypes[6]
+	mi := &file_tripline_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1117,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[6]
+	mi := &file_tripline_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1130,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{6}
+	return file_tripline_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *File) GetFd() int32 {
@@ -1091,7 +1225,7 @@ type Executable struct {
 
 func (x *Executable) Reset() {
 	*x = Executable{}
-	mi := &file_tripline_proto_msgTypes[7]
+	mi := &file_tripline_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1237,7 @@ func (x *Executable) String() string {
 func (*Executable) ProtoMessage() {}
 
 func (x *Executable) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[7]
+	mi := &file_tripline_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1250,7 @@ func (x *Executable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Executable.ProtoReflect.Descriptor instead.
 func (*Executable) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{7}
+	return file_tripline_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Executable) GetPath() string {
@@ -1226,7 +1360,7 @@ type Namespaces struct {
 
 func (x *Namespaces) Reset() {
 	*x = Namespaces{}
-	mi := &file_tripline_proto_msgTypes[8]
+	mi := &file_tripline_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1372,7 @@ func (x *Namespaces) String() string {
 func (*Namespaces) ProtoMessage() {}
 
 func (x *Namespaces) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[8]
+	mi := &file_tripline_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1385,7 @@ func (x *Namespaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Namespaces.ProtoReflect.Descriptor instead.
 func (*Namespaces) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{8}
+	return file_tripline_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Namespaces) GetMnt() uint32 {
@@ -1360,7 +1494,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_tripline_proto_msgTypes[9]
+	mi := &file_tripline_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1506,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[9]
+	mi := &file_tripline_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1519,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{9}
+	return file_tripline_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Process) GetPid() int32 {
@@ -1638,13 +1772,14 @@ type Container struct {
 	HostNetwork   bool                   `protobuf:"varint,15,opt,name=host_network,json=hostNetwork,proto3" json:"host_network,omitempty"`
 	HostIpc       bool                   `protobuf:"varint,16,opt,name=host_ipc,json=hostIpc,proto3" json:"host_ipc,omitempty"`
 	User          string                 `protobuf:"bytes,17,opt,name=user,proto3" json:"user,omitempty"`
+	HealthChecks  []*HealthCheck         `protobuf:"bytes,18,rep,name=health_checks,json=healthChecks,proto3" json:"health_checks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_tripline_proto_msgTypes[10]
+	mi := &file_tripline_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1791,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[10]
+	mi := &file_tripline_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1804,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{10}
+	return file_tripline_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Container) GetId() string {
@@ -1791,6 +1926,67 @@ func (x *Container) GetUser() string {
 	return ""
 }
 
+func (x *Container) GetHealthChecks() []*HealthCheck {
+	if x != nil {
+		return x.HealthChecks
+	}
+	return nil
+}
+
+// HealthCheck is a command that the runtime or the kubelet runs in a container
+// now and then to see how it is.
+type HealthCheck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          HealthCheckKind        `protobuf:"varint,1,opt,name=kind,proto3,enum=tripline.v1.HealthCheckKind" json:"kind,omitempty"`
+	Args          []string               `protobuf:"bytes,2,rep,name=args,proto3" json:"args,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HealthCheck) Reset() {
+	*x = HealthCheck{}
+	mi := &file_tripline_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthCheck) ProtoMessage() {}
+
+func (x *HealthCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_tripline_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
+func (*HealthCheck) Descriptor() ([]byte, []int) {
+	return file_tripline_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *HealthCheck) GetKind() HealthCheckKind {
+	if x != nil {
+		return x.Kind
+	}
+	return HealthCheckKind_HEALTH_CHECK_KIND_RUNTIME
+}
+
+func (x *HealthCheck) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
 type Image struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as the user wrote it
@@ -1804,7 +2000,7 @@ type Image struct {
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_tripline_proto_msgTypes[11]
+	mi := &file_tripline_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +2012,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[11]
+	mi := &file_tripline_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +2025,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{11}
+	return file_tripline_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Image) GetName() string {
@@ -1880,7 +2076,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_tripline_proto_msgTypes[12]
+	mi := &file_tripline_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2088,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[12]
+	mi := &file_tripline_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2101,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{12}
+	return file_tripline_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Mount) GetSource() string {
@@ -1944,20 +2140,22 @@ func (x *Mount) GetPropagation() string {
 }
 
 type Pod struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Uid           string                 `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
-	Labels        map[string]string      `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	SandboxId     string                 `protobuf:"bytes,5,opt,name=sandbox_id,json=sandboxId,proto3" json:"sandbox_id,omitempty"`
-	Ip            string                 `protobuf:"bytes,6,opt,name=ip,proto3" json:"ip,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Namespace string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Uid       string                 `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	Labels    map[string]string      `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	SandboxId string                 `protobuf:"bytes,5,opt,name=sandbox_id,json=sandboxId,proto3" json:"sandbox_id,omitempty"`
+	Ip        string                 `protobuf:"bytes,6,opt,name=ip,proto3" json:"ip,omitempty"`
+	// cni_json is the result of the network plugins as the runtime gives it.
+	CniJson       string `protobuf:"bytes,7,opt,name=cni_json,json=cniJson,proto3" json:"cni_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_tripline_proto_msgTypes[13]
+	mi := &file_tripline_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2167,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_tripline_proto_msgTypes[13]
+	mi := &file_tripline_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2180,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_tripline_proto_rawDescGZIP(), []int{13}
+	return file_tripline_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Pod) GetName() string {
@@ -2027,11 +2225,18 @@ func (x *Pod) GetIp() string {
 	return ""
 }
 
+func (x *Pod) GetCniJson() string {
+	if x != nil {
+		return x.CniJson
+	}
+	return ""
+}
+
 var File_tripline_proto protoreflect.FileDescriptor
 
 const file_tripline_proto_rawDesc = "" +
 	"\n" +
-	"\x0etripline.proto\x12\vtripline.v1\"\xbf\x05\n" +
+	"\x0etripline.proto\x12\vtripline.v1\"\xf7\x05\n" +
 	"\x05Batch\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x16\n" +
@@ -2054,7 +2259,13 @@ const file_tripline_proto_rawDesc = "" +
 	"\taddresses\x18\x10 \x03(\v2\x1a.tripline.v1.SocketAddressR\taddresses\x12:\n" +
 	"\vcredentials\x18\x11 \x03(\v2\x18.tripline.v1.CredentialsR\vcredentials\x12'\n" +
 	"\x05files\x18\x12 \x03(\v2\x11.tripline.v1.FileR\x05files\x12*\n" +
-	"\x06events\x18\x14 \x03(\v2\x12.tripline.v1.EventR\x06events\"\xa8\x02\n" +
+	"\x06events\x18\x14 \x03(\v2\x12.tripline.v1.EventR\x06events\x126\n" +
+	"\n" +
+	"amendments\x18\x15 \x03(\v2\x16.tripline.v1.AmendmentR\n" +
+	"amendments\"U\n" +
+	"\tAmendment\x124\n" +
+	"\tcontainer\x18\x01 \x01(\v2\x16.tripline.v1.ContainerR\tcontainer\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\xa8\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
@@ -2184,7 +2395,7 @@ const file_tripline_proto_rawDesc = "" +
 	"\texec_time\x18\x1f \x01(\x03R\bexecTime\x12\x1d\n" +
 	"\n" +
 	"stdin_mode\x18  \x01(\rR\tstdinMode\x12\x14\n" +
-	"\x05flags\x18! \x01(\rR\x05flags\"\xea\x04\n" +
+	"\x05flags\x18! \x01(\rR\x05flags\"\xa9\x05\n" +
 	"\tContainer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aruntime\x18\x02 \x01(\tR\aruntime\x12\x12\n" +
@@ -2206,10 +2417,14 @@ const file_tripline_proto_rawDesc = "" +
 	"\bhost_pid\x18\x0e \x01(\bR\ahostPid\x12!\n" +
 	"\fhost_network\x18\x0f \x01(\bR\vhostNetwork\x12\x19\n" +
 	"\bhost_ipc\x18\x10 \x01(\bR\ahostIpc\x12\x12\n" +
-	"\x04user\x18\x11 \x01(\tR\x04user\x1a9\n" +
+	"\x04user\x18\x11 \x01(\tR\x04user\x12=\n" +
+	"\rhealth_checks\x18\x12 \x03(\v2\x18.tripline.v1.HealthCheckR\fhealthChecks\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"u\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"S\n" +
+	"\vHealthCheck\x120\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1c.tripline.v1.HealthCheckKindR\x04kind\x12\x12\n" +
+	"\x04args\x18\x02 \x03(\tR\x04args\"u\n" +
 	"\x05Image\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -2223,7 +2438,7 @@ const file_tripline_proto_rawDesc = "" +
 	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x12\n" +
 	"\x04mode\x18\x03 \x01(\tR\x04mode\x12\x1a\n" +
 	"\bwritable\x18\x04 \x01(\bR\bwritable\x12 \n" +
-	"\vpropagation\x18\x05 \x01(\tR\vpropagation\"\xe9\x01\n" +
+	"\vpropagation\x18\x05 \x01(\tR\vpropagation\"\x84\x02\n" +
 	"\x03Pod\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x10\n" +
@@ -2231,7 +2446,8 @@ const file_tripline_proto_rawDesc = "" +
 	"\x06labels\x18\x04 \x03(\v2\x1c.tripline.v1.Pod.LabelsEntryR\x06labels\x12\x1d\n" +
 	"\n" +
 	"sandbox_id\x18\x05 \x01(\tR\tsandboxId\x12\x0e\n" +
-	"\x02ip\x18\x06 \x01(\tR\x02ip\x1a9\n" +
+	"\x02ip\x18\x06 \x01(\tR\x02ip\x12\x19\n" +
+	"\bcni_json\x18\a \x01(\tR\acniJson\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\x97\x01\n" +
@@ -2241,16 +2457,25 @@ const file_tripline_proto_rawDesc = "" +
 	"\x0eEVENT_FLAG_X32\x10\x02\x12\x18\n" +
 	"\x14EVENT_FLAG_TRUNCATED\x10\x04\x12\x17\n" +
 	"\x13EVENT_FLAG_MISMATCH\x10\b\x12\x17\n" +
-	"\x13EVENT_FLAG_EXISTING\x10\x10*W\n" +
+	"\x13EVENT_FLAG_EXISTING\x10\x10*\xc6\x01\n" +
 	"\vProcessFlag\x12\x15\n" +
 	"\x11PROCESS_FLAG_NONE\x10\x00\x12\x18\n" +
 	"\x14PROCESS_FLAG_KTHREAD\x10\x01\x12\x17\n" +
-	"\x13PROCESS_FLAG_EXITED\x10\x02*b\n" +
+	"\x13PROCESS_FLAG_EXITED\x10\x02\x12\x1c\n" +
+	"\x18PROCESS_FLAG_HEALTHCHECK\x10\x04\x12\x19\n" +
+	"\x15PROCESS_FLAG_LIVENESS\x10\b\x12\x1a\n" +
+	"\x16PROCESS_FLAG_READINESS\x10\x10\x12\x18\n" +
+	"\x14PROCESS_FLAG_STARTUP\x10 *b\n" +
 	"\tKnowledge\x12\x12\n" +
 	"\x0eKNOWLEDGE_THIN\x10\x00\x12\x14\n" +
 	"\x10KNOWLEDGE_KERNEL\x10\x01\x12\x12\n" +
 	"\x0eKNOWLEDGE_PROC\x10\x02\x12\x17\n" +
-	"\x13KNOWLEDGE_INHERITED\x10\x03*Z\n" +
+	"\x13KNOWLEDGE_INHERITED\x10\x03*\x90\x01\n" +
+	"\x0fHealthCheckKind\x12\x1d\n" +
+	"\x19HEALTH_CHECK_KIND_RUNTIME\x10\x00\x12\x1e\n" +
+	"\x1aHEALTH_CHECK_KIND_LIVENESS\x10\x01\x12\x1f\n" +
+	"\x1bHEALTH_CHECK_KIND_READINESS\x10\x02\x12\x1d\n" +
+	"\x19HEALTH_CHECK_KIND_STARTUP\x10\x03*Z\n" +
 	"\fCompleteness\x12\x15\n" +
 	"\x11COMPLETENESS_NONE\x10\x00\x12\x18\n" +
 	"\x14COMPLETENESS_PARTIAL\x10\x01\x12\x19\n" +
@@ -2268,56 +2493,63 @@ func file_tripline_proto_rawDescGZIP() []byte {
 	return file_tripline_proto_rawDescData
 }
 
-var file_tripline_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tripline_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_tripline_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_tripline_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_tripline_proto_goTypes = []any{
 	(EventFlag)(0),        // 0: tripline.v1.EventFlag
 	(ProcessFlag)(0),      // 1: tripline.v1.ProcessFlag
 	(Knowledge)(0),        // 2: tripline.v1.Knowledge
-	(Completeness)(0),     // 3: tripline.v1.Completeness
-	(*Batch)(nil),         // 4: tripline.v1.Batch
-	(*Event)(nil),         // 5: tripline.v1.Event
-	(*Drop)(nil),          // 6: tripline.v1.Drop
-	(*StringList)(nil),    // 7: tripline.v1.StringList
-	(*SocketAddress)(nil), // 8: tripline.v1.SocketAddress
-	(*Credentials)(nil),   // 9: tripline.v1.Credentials
-	(*File)(nil),          // 10: tripline.v1.File
-	(*Executable)(nil),    // 11: tripline.v1.Executable
-	(*Namespaces)(nil),    // 12: tripline.v1.Namespaces
-	(*Process)(nil),       // 13: tripline.v1.Process
-	(*Container)(nil),     // 14: tripline.v1.Container
-	(*Image)(nil),         // 15: tripline.v1.Image
-	(*Mount)(nil),         // 16: tripline.v1.Mount
-	(*Pod)(nil),           // 17: tripline.v1.Pod
-	nil,                   // 18: tripline.v1.Container.LabelsEntry
-	nil,                   // 19: tripline.v1.Pod.LabelsEntry
+	(HealthCheckKind)(0),  // 3: tripline.v1.HealthCheckKind
+	(Completeness)(0),     // 4: tripline.v1.Completeness
+	(*Batch)(nil),         // 5: tripline.v1.Batch
+	(*Amendment)(nil),     // 6: tripline.v1.Amendment
+	(*Event)(nil),         // 7: tripline.v1.Event
+	(*Drop)(nil),          // 8: tripline.v1.Drop
+	(*StringList)(nil),    // 9: tripline.v1.StringList
+	(*SocketAddress)(nil), // 10: tripline.v1.SocketAddress
+	(*Credentials)(nil),   // 11: tripline.v1.Credentials
+	(*File)(nil),          // 12: tripline.v1.File
+	(*Executable)(nil),    // 13: tripline.v1.Executable
+	(*Namespaces)(nil),    // 14: tripline.v1.Namespaces
+	(*Process)(nil),       // 15: tripline.v1.Process
+	(*Container)(nil),     // 16: tripline.v1.Container
+	(*HealthCheck)(nil),   // 17: tripline.v1.HealthCheck
+	(*Image)(nil),         // 18: tripline.v1.Image
+	(*Mount)(nil),         // 19: tripline.v1.Mount
+	(*Pod)(nil),           // 20: tripline.v1.Pod
+	nil,                   // 21: tripline.v1.Container.LabelsEntry
+	nil,                   // 22: tripline.v1.Pod.LabelsEntry
 }
 var file_tripline_proto_depIdxs = []int32{
-	6,  // 0: tripline.v1.Batch.drops:type_name -> tripline.v1.Drop
-	13, // 1: tripline.v1.Batch.processes:type_name -> tripline.v1.Process
-	14, // 2: tripline.v1.Batch.containers:type_name -> tripline.v1.Container
-	7,  // 3: tripline.v1.Batch.lists:type_name -> tripline.v1.StringList
-	8,  // 4: tripline.v1.Batch.addresses:type_name -> tripline.v1.SocketAddress
-	9,  // 5: tripline.v1.Batch.credentials:type_name -> tripline.v1.Credentials
-	10, // 6: tripline.v1.Batch.files:type_name -> tripline.v1.File
-	5,  // 7: tripline.v1.Batch.events:type_name -> tripline.v1.Event
-	8,  // 8: tripline.v1.File.local:type_name -> tripline.v1.SocketAddress
-	8,  // 9: tripline.v1.File.remote:type_name -> tripline.v1.SocketAddress
-	11, // 10: tripline.v1.Process.exe:type_name -> tripline.v1.Executable
-	9,  // 11: tripline.v1.Process.cred:type_name -> tripline.v1.Credentials
-	12, // 12: tripline.v1.Process.ns:type_name -> tripline.v1.Namespaces
-	2,  // 13: tripline.v1.Process.knowledge:type_name -> tripline.v1.Knowledge
-	15, // 14: tripline.v1.Container.image:type_name -> tripline.v1.Image
-	18, // 15: tripline.v1.Container.labels:type_name -> tripline.v1.Container.LabelsEntry
-	16, // 16: tripline.v1.Container.mounts:type_name -> tripline.v1.Mount
-	17, // 17: tripline.v1.Container.pod:type_name -> tripline.v1.Pod
-	3,  // 18: tripline.v1.Container.completeness:type_name -> tripline.v1.Completeness
-	19, // 19: tripline.v1.Pod.labels:type_name -> tripline.v1.Pod.LabelsEntry
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	8,  // 0: tripline.v1.Batch.drops:type_name -> tripline.v1.Drop
+	15, // 1: tripline.v1.Batch.processes:type_name -> tripline.v1.Process
+	16, // 2: tripline.v1.Batch.containers:type_name -> tripline.v1.Container
+	9,  // 3: tripline.v1.Batch.lists:type_name -> tripline.v1.StringList
+	10, // 4: tripline.v1.Batch.addresses:type_name -> tripline.v1.SocketAddress
+	11, // 5: tripline.v1.Batch.credentials:type_name -> tripline.v1.Credentials
+	12, // 6: tripline.v1.Batch.files:type_name -> tripline.v1.File
+	7,  // 7: tripline.v1.Batch.events:type_name -> tripline.v1.Event
+	6,  // 8: tripline.v1.Batch.amendments:type_name -> tripline.v1.Amendment
+	16, // 9: tripline.v1.Amendment.container:type_name -> tripline.v1.Container
+	10, // 10: tripline.v1.File.local:type_name -> tripline.v1.SocketAddress
+	10, // 11: tripline.v1.File.remote:type_name -> tripline.v1.SocketAddress
+	13, // 12: tripline.v1.Process.exe:type_name -> tripline.v1.Executable
+	11, // 13: tripline.v1.Process.cred:type_name -> tripline.v1.Credentials
+	14, // 14: tripline.v1.Process.ns:type_name -> tripline.v1.Namespaces
+	2,  // 15: tripline.v1.Process.knowledge:type_name -> tripline.v1.Knowledge
+	18, // 16: tripline.v1.Container.image:type_name -> tripline.v1.Image
+	21, // 17: tripline.v1.Container.labels:type_name -> tripline.v1.Container.LabelsEntry
+	19, // 18: tripline.v1.Container.mounts:type_name -> tripline.v1.Mount
+	20, // 19: tripline.v1.Container.pod:type_name -> tripline.v1.Pod
+	4,  // 20: tripline.v1.Container.completeness:type_name -> tripline.v1.Completeness
+	17, // 21: tripline.v1.Container.health_checks:type_name -> tripline.v1.HealthCheck
+	3,  // 22: tripline.v1.HealthCheck.kind:type_name -> tripline.v1.HealthCheckKind
+	22, // 23: tripline.v1.Pod.labels:type_name -> tripline.v1.Pod.LabelsEntry
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_tripline_proto_init() }
@@ -2330,8 +2562,8 @@ func file_tripline_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tripline_proto_rawDesc), len(file_tripline_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   16,
+			NumEnums:      5,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -119,7 +119,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (*msg.Container, error)
 	im, err := c.image(ctx, in.Image)
 	switch {
 	case err == nil:
-		im.describe(out.Image)
+		container.CompleteImage(out.Image, im.RepoTags, im.RepoDigests)
 	case errors.Is(err, container.ErrNotFound):
 		// The image was removed while its container lives on.
 	default:

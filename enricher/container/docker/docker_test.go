@@ -51,7 +51,7 @@ func TestImageNames(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			im := container.ParseImage(c.written)
 			im.Id = id
-			c.im.describe(im)
+			container.CompleteImage(im, c.im.RepoTags, c.im.RepoDigests)
 			if got := [4]string{im.Name, im.Repository, im.Tag, im.Digest}; got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

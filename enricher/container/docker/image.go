@@ -3,12 +3,10 @@ package docker
 import (
 	"context"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tripline/tripline/enricher/container"
-	"github.com/tripline/tripline/pkg/msg"
 )
 
 // image is what is used of GET /images/{id}/json.
@@ -56,42 +54,4 @@ func (c *Client) image(ctx context.Context, id string) (*image, error) {
 	}
 	c.images.m[id] = cachedImage{image: im, until: now.Add(imageExpires)}
 	return im, nil
-}
-
-// describe completes what the container's configuration says of its image. A
-// name that is an id, or part of one, gives way to the image's own name.
-func (im *image) describe(to *msg.Image) {
-	name := to.Name
-	hexa := strings.TrimPrefix(to.Id, "sha256:")
-	if bare := strings.TrimPrefix(name, "sha256:"); bare == "" || len(bare) >= 6 && strings.HasPrefix(hexa, bare) {
-		to.Name, to.Repository, to.Tag = name, "", ""
-		if len(im.RepoTags) > 0 && im.RepoTags[0] != "<none>:<none>" {
-			named := container.ParseImage(im.RepoTags[0])
-			to.Name, to.Repository, to.Tag = named.Name, named.Repository, named.Tag
-		}
-	}
-	if to.Tag == "" && to.Digest == "" && to.Repository != "" {
-		to.Tag = "latest" // what a name without one stands for
-	}
-	if to.Digest == "" {
-		to.Digest = im.digest(to.Repository)
-	}
-}
-
-// digest returns the image's digest in a repository, or in any.
-func (im *image) digest(repository string) string {
-	first := ""
-	for _, d := range im.RepoDigests {
-		repo, digest, ok := strings.Cut(d, "@")
-		if !ok {
-			continue
-		}
-		if repo == repository {
-			return digest
-		}
-		if first == "" {
-			first = digest
-		}
-	}
-	return first
 }

@@ -21,6 +21,10 @@ type inspected struct {
 		Image  string // as the user wrote it
 		User   string
 		Labels map[string]string
+		// Healthcheck is that of the image unless the container has its own.
+		Healthcheck *struct {
+			Test []string
+		}
 	}
 	HostConfig struct {
 		Privileged  bool
@@ -53,6 +57,11 @@ func (in *inspected) container(runtime string) *msg.Container {
 	if t, err := time.Parse(time.RFC3339Nano, in.State.StartedAt); err == nil && t.Year() > 1 {
 		out.StartTime = t.UnixNano()
 	}
+	if h := in.Config.Healthcheck; h != nil {
+		if args := healthArgs(h.Test); len(args) > 0 {
+			out.HealthChecks = []*msg.HealthCheck{{Kind: msg.HealthCheckKind_HEALTH_CHECK_KIND_RUNTIME, Args: args}}
+		}
+	}
 	for _, m := range in.Mounts {
 		out.Mounts = append(out.Mounts, &msg.Mount{
 			Source: m.Source, Destination: m.Destination, Mode: m.Mode, Writable: m.RW, Propagation: m.Propagation,
@@ -77,4 +86,16 @@ func (in *inspected) ip() string {
 		}
 	}
 	return ""
+}
+
+// healthArgs makes the command line of a health check, as the engine does:
+// ["CMD", args…] as it is, ["CMD-SHELL", line] by the default shell.
+func healthArgs(test []string) []string {
+	switch {
+	case len(test) > 1 && test[0] == "CMD":
+		return test[1:]
+	case len(test) > 1 && test[0] == "CMD-SHELL":
+		return []string{"/bin/sh", "-c", test[1]}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package dockertest
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tripline/tripline/enricher/container/boximage"
 )
 
 // Engine is a running Docker Engine.
@@ -41,11 +42,11 @@ func Start(t testing.TB) *Engine {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: runs a Docker Engine")
 	}
-	path := find("dockerd")
+	path := boximage.Find("dockerd")
 	if path == "" {
 		t.Skip("needs dockerd (Debian: docker.io)")
 	}
-	if find("busybox") == "" {
+	if boximage.Find("busybox") == "" {
 		t.Skip("needs a static busybox (Debian: busybox-static)")
 	}
 	// Not t.TempDir: socket paths must be short.
@@ -101,18 +102,6 @@ func unmount(dir string) {
 			_ = syscall.Unmount(f[4], syscall.MNT_DETACH)
 		}
 	}
-}
-
-func find(name string) string {
-	if p, err := exec.LookPath(name); err == nil {
-		return p
-	}
-	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin", "/bin"} {
-		if p := filepath.Join(dir, name); exec.Command("test", "-x", p).Run() == nil {
-			return p
-		}
-	}
-	return ""
 }
 
 func (e *Engine) start(storage string) error {
@@ -191,44 +180,13 @@ func (e *Engine) Restart(t testing.TB) {
 
 // load makes the image, as docker import does.
 func (e *Engine) load() error {
-	binary, err := os.ReadFile(find("busybox"))
+	layer, err := boximage.Layer()
 	if err != nil {
 		return err
 	}
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	for _, f := range []struct {
-		hdr  tar.Header
-		body []byte
-	}{
-		{tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
-		{tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(binary))}, binary},
-		{tar.Header{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
-		{tar.Header{Name: "bin/sleep", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
-		{tar.Header{Name: "bin/true", Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil},
-		{tar.Header{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755}, nil},
-		{tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(Passwd))}, []byte(Passwd)},
-		{tar.Header{Name: "etc/group", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(Group))}, []byte(Group)},
-	} {
-		if err := w.WriteHeader(&f.hdr); err != nil {
-			return err
-		}
-		if _, err := w.Write(f.body); err != nil {
-			return err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
 	repo, tag, _ := strings.Cut(Image, ":")
-	return e.call(http.MethodPost, "/images/create?fromSrc=-&repo="+url.QueryEscape(repo)+"&tag="+tag, &layer, nil)
+	return e.call(http.MethodPost, "/images/create?fromSrc=-&repo="+url.QueryEscape(repo)+"&tag="+tag, bytes.NewBuffer(layer), nil)
 }
-
-// Passwd and Group are the files of [Image].
-const (
-	Passwd = "boxroot:x:0:0::/:/bin/sh\nboxuser:x:1000:1000::/:/bin/sh\n"
-	Group  = "boxroot:x:0:\nboxusers:x:1000:\n"
-)
 
 // Spec is what a container is made of; see the Engine API's ContainerCreate.
 type Spec struct {
