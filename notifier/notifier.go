@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tripline/tripline/notifier/policy"
 )
 
 var errNotRunning = errors.New("not started")
@@ -20,6 +22,9 @@ var errNotRunning = errors.New("not started")
 type Named struct {
 	Name string
 	Sink Sink
+	// Group is how it is told of many alike where no route says it; nil tells
+	// it of each.
+	Group *policy.Group
 }
 
 // Notifier is the stage. Make one with New.
@@ -30,11 +35,15 @@ type Notifier struct {
 	running atomic.Bool
 }
 
-// New makes a notifier for sinks with names that differ. A sink that is an
-// [io.Closer] is closed when the notifier stops.
-func New(cfg Config, src Source, dead DeadLetters, sinks []Named, log *slog.Logger, reg prometheus.Registerer) (*Notifier, error) {
+// New makes a notifier for sinks with names that differ; the policy says which
+// of them is told of what. A sink that is an [io.Closer] is closed when the
+// notifier stops.
+func New(cfg Config, p *policy.Policy, src Source, dead DeadLetters, sinks []Named, log *slog.Logger, reg prometheus.Registerer) (*Notifier, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("notifier: %w", err)
+	}
+	if p == nil {
+		return nil, errors.New("notifier: there is no policy")
 	}
 	if len(sinks) == 0 {
 		return nil, errors.New("notifier: no sink is configured, so nobody would be told")
@@ -53,7 +62,7 @@ func New(cfg Config, src Source, dead DeadLetters, sinks []Named, log *slog.Logg
 			return nil, fmt.Errorf("notifier: two sinks are called %q", s.Name)
 		}
 		seen[s.Name] = true
-		n.workers = append(n.workers, newWorker(cfg, s, src, dead, log.With("sink", s.Name), m))
+		n.workers = append(n.workers, newWorker(cfg, s, p, src, dead, log.With("sink", s.Name), m))
 	}
 	return n, nil
 }
@@ -97,6 +106,14 @@ func (n *Notifier) close() {
 	}
 }
 
+// Flush delivers what is held for roll-ups, and holds nothing from now on. It
+// does not wait.
+func (n *Notifier) Flush() {
+	for _, w := range n.workers {
+		w.flushNow()
+	}
+}
+
 // Ready returns nil while the notifier runs. A sink that fails does not make
 // the notifier unready: its detections wait, and the others are served.
 func (n *Notifier) Ready() error {
@@ -109,13 +126,18 @@ func (n *Notifier) Ready() error {
 // Health is what the heartbeat of the stage carries: sums over all sinks, and
 // for each sink its own counters and state.
 func (n *Notifier) Health() (counters map[string]uint64, detail map[string]any) {
-	counters = map[string]uint64{"delivered": 0, "retried": 0, "dead": 0}
+	counters = map[string]uint64{"delivered": 0, "retried": 0, "dead": 0, "suppressed": 0}
 	sinks := make([]SinkHealth, 0, len(n.workers))
 	for _, w := range n.workers {
 		h := w.health()
 		counters["delivered"] += h.Delivered
 		counters["retried"] += h.Retried
 		counters["dead"] += h.Dead
+		for r, n := range h.Suppressed {
+			if r != policy.Elsewhere {
+				counters["suppressed"] += n
+			}
+		}
 		sinks = append(sinks, h)
 	}
 	return counters, map[string]any{"sinks": sinks}

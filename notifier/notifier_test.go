@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/notifier/webhook"
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -34,8 +35,9 @@ func detection(i int) *msg.Detection {
 type store struct {
 	mu       sync.Mutex
 	items    []*msg.Detection
-	position map[string]int
-	attempts map[string]uint64
+	next     map[string]int // what is handed out next
+	position map[string]int // how many are answered for
+	attempts map[string]map[int]uint64
 	dead     []msg.DeadLetter
 	noGrave  error
 	broken   int // how many calls of Receive fail
@@ -43,44 +45,75 @@ type store struct {
 }
 
 func newStore(n int) *store {
-	s := &store{position: map[string]int{}, attempts: map[string]uint64{}, changed: make(chan struct{})}
+	s := &store{next: map[string]int{}, position: map[string]int{}, attempts: map[string]map[int]uint64{}, changed: make(chan struct{})}
 	for i := range n {
 		s.items = append(s.items, detection(i))
 	}
 	return s
 }
 
-func (s *store) Receive(ctx context.Context, sink string) (msg.Delivery[*msg.Detection], error) {
+func (s *store) Receive(ctx context.Context, sink string, max int) ([]msg.Delivery[*msg.Stored], error) {
 	for {
 		s.mu.Lock()
 		if s.broken > 0 {
 			s.broken--
 			s.mu.Unlock()
-			return msg.Delivery[*msg.Detection]{}, errors.New("no server")
+			return nil, errors.New("no server")
 		}
-		i, changed := s.position[sink], s.changed
-		if i < len(s.items) {
-			s.attempts[sink]++
-			d := msg.Delivery[*msg.Detection]{Value: s.items[i], Attempt: s.attempts[sink], Ack: func(err error) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				if err == nil {
-					s.position[sink]++
-					s.attempts[sink] = 0
-				}
-				close(s.changed)
-				s.changed = make(chan struct{})
-			}}
-			s.mu.Unlock()
-			return d, nil
+		var out []msg.Delivery[*msg.Stored]
+		for len(out) < max && s.next[sink] < len(s.items) {
+			out = append(out, s.hand(sink, s.next[sink]))
+			s.next[sink]++
 		}
+		changed := s.changed
 		s.mu.Unlock()
+		if len(out) > 0 {
+			return out, nil
+		}
 		select {
 		case <-ctx.Done():
-			return msg.Delivery[*msg.Detection]{}, ctx.Err()
+			return nil, ctx.Err()
 		case <-changed:
 		}
 	}
+}
+
+// hand makes the delivery of one; refused, it comes again, and all after it.
+func (s *store) hand(sink string, i int) msg.Delivery[*msg.Stored] {
+	if s.attempts[sink] == nil {
+		s.attempts[sink] = map[int]uint64{}
+	}
+	s.attempts[sink][i]++
+	return msg.Delivery[*msg.Stored]{Value: msg.StoredOf(s.items[i]), Attempt: s.attempts[sink][i], Ack: func(err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err == nil {
+			s.position[sink]++
+		} else {
+			s.next[sink] = min(s.next[sink], i)
+		}
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}}
+}
+
+// add stores one more.
+func (s *store) add(d *msg.Detection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items = append(s.items, d)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// everything is the policy that tells all sinks of all.
+func everything(t *testing.T) *policy.Policy {
+	t.Helper()
+	p, err := policy.New(policy.DefaultConfig(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func (s *store) Bury(_ context.Context, d msg.DeadLetter) error {
@@ -160,7 +193,7 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // run runs a notifier until all sinks have been through everything.
 func run(t *testing.T, cfg notifier.Config, st *store, sinks ...notifier.Named) *notifier.Notifier {
 	t.Helper()
-	n, err := notifier.New(cfg, st, st, sinks, discard(), prometheus.NewRegistry())
+	n, err := notifier.New(cfg, everything(t), st, st, sinks, discard(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,8 +237,8 @@ func TestDeadSinkDelaysNobody(t *testing.T) {
 		if took != 0 {
 			t.Errorf("the last detection was delivered after %v", took)
 		}
-		// Tried for an hour, then each once: the outage is the sink's, not the
-		// detection's.
+		// Tried for an hour, then not any more: the outage is the sink's, not
+		// the detection's.
 		if len(st.dead) != 50 || len(bad.ids()) != 0 {
 			t.Fatalf("%d dead letters, want 50", len(st.dead))
 		}
@@ -213,11 +246,14 @@ func TestDeadSinkDelaysNobody(t *testing.T) {
 			t.Errorf("the last was buried after %v", age)
 		}
 		for i, d := range st.dead {
-			if d.Sink != "bad" || d.Reason != "server" || d.Error != "500" || d.Detection.ID != fmt.Sprint(i) {
+			if want := "not tried, since the sink has failed for more than 1h0m0s: 500"; i > 0 && d.Error != want || i == 0 && d.Error != "500" {
+				t.Errorf("letter %d: %s", i, d.Error)
+			}
+			if d.Sink != "bad" || d.Reason != "server" || d.Detection.ID != fmt.Sprint(i) {
 				t.Errorf("letter %d: %+v", i, d)
 			}
 		}
-		if st.dead[0].Attempts < 10 || st.dead[1].Attempts != 1 {
+		if st.dead[0].Attempts < 10 || st.dead[1].Attempts != 0 {
 			t.Errorf("attempts %d, then %d", st.dead[0].Attempts, st.dead[1].Attempts)
 		}
 		c, detail := n.Health()
@@ -373,7 +409,7 @@ func TestStop(t *testing.T) {
 
 func stopAfter(t *testing.T, st *store, s *sink, after time.Duration) time.Duration {
 	t.Helper()
-	n, err := notifier.New(notifier.DefaultConfig(), st, st, []notifier.Named{{Name: "s", Sink: s}}, discard(), prometheus.NewRegistry())
+	n, err := notifier.New(notifier.DefaultConfig(), everything(t), st, st, []notifier.Named{{Name: "s", Sink: s}}, discard(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,7 +456,7 @@ func TestSourceRecovers(t *testing.T) {
 func TestPanicNamesTheSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newStore(1)
-		n, err := notifier.New(notifier.DefaultConfig(), st, st, []notifier.Named{
+		n, err := notifier.New(notifier.DefaultConfig(), everything(t), st, st, []notifier.Named{
 			{Name: "mad", Sink: &sink{behave: func(context.Context, int) error { panic("oh") }}}, {Name: "good", Sink: &sink{}},
 		}, discard(), prometheus.NewRegistry())
 		if err != nil {
@@ -462,7 +498,7 @@ func TestMetrics(t *testing.T) {
 			return nil
 		}}
 		reg := prometheus.NewRegistry()
-		n, err := notifier.New(notifier.DefaultConfig(), st, st, []notifier.Named{{Name: "s", Sink: s}}, discard(), reg)
+		n, err := notifier.New(notifier.DefaultConfig(), everything(t), st, st, []notifier.Named{{Name: "s", Sink: s}}, discard(), reg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -545,7 +581,7 @@ func TestNewRefuses(t *testing.T) {
 		{"config", notifier.Config{}, []notifier.Named{{Name: "a", Sink: &sink{}}}, "retry_initial: 0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := notifier.New(c.cfg, st, st, c.sinks, discard(), prometheus.NewRegistry()); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := notifier.New(c.cfg, everything(t), st, st, c.sinks, discard(), prometheus.NewRegistry()); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("New = %v, want %q", err, c.want)
 			}
 		})

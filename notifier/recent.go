@@ -25,3 +25,6 @@ func (r *recent) add(id string) {
 	r.ids[id] = struct{}{}
 	r.next = (r.next + 1) % len(r.ring)
 }
+
+// remove forgets an id.
+func (r *recent) remove(id string) { delete(r.ids, id) }

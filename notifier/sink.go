@@ -10,8 +10,18 @@ import (
 type Sink interface {
 	// Deliver hands one detection over and returns when the other side has
 	// it, or with an error that says by [Retryable] whether to try again. It
-	// honours the context. No error holds a secret.
+	// honours the context. No error holds a secret. A detection with a
+	// [msg.Group] is a roll-up and stands for several.
 	Deliver(ctx context.Context, d *msg.Detection) error
+}
+
+// BatchSink is a sink that takes many detections at once.
+type BatchSink interface {
+	Sink
+	// DeliverBatch hands detections over in their order. It returns how many
+	// of the first ones the other side has; an error is about the one after
+	// them, as that of Deliver. Without an error that is all of them.
+	DeliverBatch(ctx context.Context, ds []*msg.Stored) (n int, err error)
 }
 
 // Recaller is implemented by a [Sink] that can read what it took in an earlier
@@ -25,9 +35,10 @@ type Recaller interface {
 
 // Source delivers stored detections to one sink, in order.
 type Source interface {
-	// Receive waits for the next detection for the named sink. Each sink has
-	// its own position, which survives restarts.
-	Receive(ctx context.Context, sink string) (msg.Delivery[*msg.Detection], error)
+	// Receive waits for the next detections for the named sink and returns
+	// those that are there, at most max. Each sink has its own position, which
+	// survives restarts.
+	Receive(ctx context.Context, sink string, max int) ([]msg.Delivery[*msg.Stored], error)
 }
 
 // DeadLetters keeps what could not be delivered.

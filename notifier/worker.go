@@ -2,21 +2,25 @@ package notifier
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-// remembered is how many delivered ids each sink remembers.
-const remembered = 4096
-
-// maxErrorText bounds the text of an error in logs and dead letters, in bytes.
-const maxErrorText = 1000
+const (
+	// remembered is how many ids each sink remembers: those on their way and
+	// those delivered lately.
+	remembered = 1 << 14
+	// batch is how many detections go through the steps, and to a sink that
+	// takes many, at once.
+	batch = 512
+)
 
 // SinkHealth is what a heartbeat says of one sink.
 type SinkHealth struct {
@@ -24,57 +28,64 @@ type SinkHealth struct {
 	Delivered uint64 `json:"delivered"`
 	Retried   uint64 `json:"retried"`
 	Dead      uint64 `json:"dead"`
+	// Suppressed counts by reason what was not told.
+	Suppressed map[policy.Reason]uint64 `json:"suppressed,omitempty"`
+	// Held is how many wait for a roll-up.
+	Held int `json:"held,omitempty"`
 	// Failing is since when no try has succeeded, nil when the last one did.
 	Failing *time.Time `json:"failing,omitempty"`
-	Error   string     `json:"error,omitempty"`
+	// Open is true while so long that what comes is buried without a try.
+	Open  bool   `json:"open,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // worker serves one sink.
 type worker struct {
-	cfg  Config
 	name string
 	sink Sink
 	src  Source
-	dead DeadLetters
 	log  *slog.Logger
 	m    *metrics
 	seen recent
-	wait *backoff.ExponentialBackOff
+	way  *policy.Way
+	to   *deliverer
 
-	mu    sync.Mutex
-	state SinkHealth
-	// failure is the reason of the last failure, "" after a success.
-	failure Reason
+	// flush ends when held roll-ups are wanted, which flushNow says.
+	flush    context.Context
+	flushNow context.CancelFunc
+
+	mu         sync.Mutex
+	suppressed map[policy.Reason]uint64
+	held       int
 }
 
-func newWorker(cfg Config, s Named, src Source, dead DeadLetters, log *slog.Logger, m *metrics) *worker {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = cfg.RetryInitial, cfg.RetryMax, 2
+func newWorker(cfg Config, s Named, p *policy.Policy, src Source, dead DeadLetters, log *slog.Logger, m *metrics) *worker {
 	w := &worker{
-		cfg: cfg, name: s.Name, sink: s.Sink, src: src, dead: dead, log: log, m: m,
-		seen: newRecent(remembered), wait: wait, state: SinkHealth{Name: s.Name},
+		name: s.Name, sink: s.Sink, src: src, log: log, m: m, seen: newRecent(remembered),
+		to:         newDeliverer(cfg, s, dead, log, m),
+		suppressed: map[policy.Reason]uint64{},
 	}
-	w.reset()
+	w.flush, w.flushNow = context.WithCancel(context.Background())
+	w.way = p.Way(s.Name, s.Group, w.suppress)
 	// The series exist from the start, so that a rate over them is right.
-	m.delivered.WithLabelValues(s.Name)
-	m.failing.WithLabelValues(s.Name)
+	for _, r := range policy.Reasons() {
+		m.suppressed.WithLabelValues(s.Name, string(r))
+	}
+	m.held.WithLabelValues(s.Name)
 	return w
-}
-
-// reset begins the back-off anew.
-func (w *worker) reset() {
-	w.wait.Reset()
 }
 
 // run delivers until the context ends.
 func (w *worker) run(ctx context.Context) {
+	defer func() { w.way.Release(context.Cause(ctx)) }()
 	w.recall()
 	trouble := backoff.NewExponentialBackOff()
 	trouble.MaxInterval = 10 * time.Second
+	flushed := false
 	for {
-		d, err := w.src.Receive(ctx, w.name)
+		ds, err := w.receive(ctx, flushed)
 		if ctx.Err() != nil {
-			if err == nil {
+			for _, d := range ds {
 				d.Ack(ctx.Err())
 			}
 			return
@@ -87,16 +98,11 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		trouble.Reset()
-		if w.seen.has(d.Value.ID) {
-			w.m.repeated.WithLabelValues(w.name).Inc()
-			d.Ack(nil)
-			continue
+		if !flushed && w.flush.Err() != nil {
+			flushed = true
+			w.way.Flush()
 		}
-		err = w.handle(ctx, d.Value, d.Attempt)
-		if err == nil {
-			w.seen.add(d.Value.ID)
-		}
-		d.Ack(err)
+		w.handle(ctx, w.way.Pass(time.Now(), w.fresh(ds)))
 	}
 }
 
@@ -115,133 +121,80 @@ func (w *worker) recall() {
 	}
 }
 
-// handle delivers a detection or buries it. Its error says that neither was
-// possible before the context ended.
-func (w *worker) handle(ctx context.Context, d *msg.Detection, before uint64) error {
-	for tries := max(before, 1); ; tries++ {
-		err := w.try(ctx, d)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		wait := max(w.wait.NextBackOff(), min(RetryAfter(err), w.cfg.GiveUp))
-		failing := w.failed(err)
-		if !Retryable(err) || failing >= w.cfg.GiveUp {
-			return w.bury(ctx, d, err, tries)
-		}
-		w.m.retried.WithLabelValues(w.name, string(ReasonOf(err))).Inc()
-		// A dead line in sight is met by a last try rather than overslept.
-		if !sleep(ctx, min(wait, w.cfg.GiveUp-failing)) {
-			return err
-		}
-	}
-}
-
-// try delivers once. What is under way when the stop begins may go on for a
-// moment.
-func (w *worker) try(ctx context.Context, d *msg.Detection) error {
-	attempt, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// receive waits for detections, but no longer than until a step is due or the
+// flush is asked for; it returns none then.
+func (w *worker) receive(ctx context.Context, flushed bool) ([]msg.Delivery[*msg.Stored], error) {
+	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		sleep(attempt, w.cfg.StopTimeout)
-		cancel()
+	if due := w.way.Due(); !due.IsZero() {
+		waiting, cancel = context.WithDeadline(waiting, due)
+		defer cancel()
+	}
+	if !flushed {
+		defer context.AfterFunc(w.flush, cancel)()
+	}
+	ds, err := w.src.Receive(waiting, w.name, batch)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return ds, err
+}
+
+// fresh leaves out what was delivered already or is on its way.
+func (w *worker) fresh(ds []msg.Delivery[*msg.Stored]) []*policy.Item {
+	out := make([]*policy.Item, 0, len(ds))
+	for _, d := range ds {
+		if w.seen.has(d.Value.ID) {
+			w.m.repeated.WithLabelValues(w.name).Inc()
+			d.Ack(nil)
+			continue
+		}
+		w.seen.add(d.Value.ID)
+		out = append(out, policy.NewItem(d))
+	}
+	return out
+}
+
+// handle delivers what the steps let through and answers for it.
+func (w *worker) handle(ctx context.Context, items []*policy.Item) {
+	w.mu.Lock()
+	w.held = w.way.Held()
+	w.mu.Unlock()
+	w.m.held.WithLabelValues(w.name).Set(float64(w.way.Held()))
+	w.to.deliver(ctx, items, func(i *policy.Item, err error) {
+		if err != nil {
+			w.seen.remove(i.ID)
+			for _, p := range i.Parts {
+				w.seen.remove(p.ID)
+			}
+		}
+		if errors.Is(err, msg.ErrMalformed) {
+			w.log.Error("a detection cannot be read and is left out", "detection", i.ID, "error", err)
+		}
+		i.Ack(err)
 	})
-	defer stop()
-	start := time.Now()
-	err := w.sink.Deliver(attempt, d)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	w.m.duration.WithLabelValues(w.name).Observe(now.Sub(start).Seconds())
-	w.m.latency.WithLabelValues(w.name).Observe(max(0, now.Sub(d.Time).Seconds()))
-	w.m.delivered.WithLabelValues(w.name).Inc()
-	w.succeeded()
-	return nil
 }
 
-// bury makes a dead letter, trying until it is stored.
-func (w *worker) bury(ctx context.Context, d *msg.Detection, cause error, tries uint64) error {
-	reason := ReasonOf(cause)
-	letter := msg.DeadLetter{
-		Sink: w.name, Reason: string(reason), Error: clip(cause.Error()), Attempts: tries,
-		Time: time.Now().UTC(), Detection: d,
-	}
-	trouble := backoff.NewExponentialBackOff()
-	for {
-		err := w.dead.Bury(ctx, letter)
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		w.log.Warn("cannot store a dead letter, trying again", "detection", d.ID, "error", err)
-		if !sleep(ctx, trouble.NextBackOff()) {
-			return err
-		}
-	}
-	w.m.dead.WithLabelValues(w.name, string(reason)).Inc()
+// suppress counts what a step has answered for.
+func (w *worker) suppress(r policy.Reason, n int) {
+	w.m.suppressed.WithLabelValues(w.name, string(r)).Add(float64(n))
 	w.mu.Lock()
-	w.state.Dead++
-	w.mu.Unlock()
-	w.log.Error("a detection could not be delivered and is a dead letter now",
-		"detection", d.ID, "rule", d.Rule.ID, "reason", reason, "attempts", tries, "error", letter.Error)
-	return nil
-}
-
-// succeeded notes a delivery.
-func (w *worker) succeeded() {
-	w.reset()
-	w.mu.Lock()
-	failing := w.state.Failing
-	w.state.Delivered++
-	w.state.Failing, w.state.Error, w.failure = nil, "", ""
-	w.mu.Unlock()
-	if failing != nil {
-		w.m.failing.WithLabelValues(w.name).Set(0)
-		w.log.Info("the sink takes detections again", "after", time.Since(*failing).Round(time.Millisecond))
-	}
-}
-
-// failed notes a try that failed and returns for how long none succeeded. A
-// permanent failure is the detection's, not the sink's.
-func (w *worker) failed(err error) time.Duration {
-	if !Retryable(err) {
-		return 0
-	}
-	now := time.Now()
-	reason := ReasonOf(err)
-	w.mu.Lock()
-	if w.state.Failing == nil {
-		w.state.Failing = &now
-	}
-	since := now.Sub(*w.state.Failing)
-	news := w.failure != reason
-	w.failure, w.state.Error = reason, clip(err.Error())
-	w.state.Retried++
-	w.mu.Unlock()
-	if news {
-		w.m.failing.WithLabelValues(w.name).Set(1)
-		w.log.Warn("cannot deliver, trying again", "reason", reason, "error", clip(err.Error()))
-	}
-	return since
+	defer w.mu.Unlock()
+	w.suppressed[r] += uint64(n)
 }
 
 func (w *worker) health() SinkHealth {
+	h := w.to.health()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.state
-}
-
-// clip bounds the text of an error.
-func clip(s string) string {
-	if len(s) > maxErrorText {
-		return fmt.Sprintf("%s… (%d bytes more)", s[:maxErrorText], len(s)-maxErrorText)
+	h.Held = w.held
+	for r, n := range w.suppressed {
+		if h.Suppressed == nil {
+			h.Suppressed = map[policy.Reason]uint64{}
+		}
+		h.Suppressed[r] = n
 	}
-	return s
+	return h
 }
 
 // sleep waits; it returns false when the context ended first.

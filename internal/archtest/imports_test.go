@@ -61,7 +61,8 @@ func rules() []rule {
 		{"rules", nil, []string{}, "rule files, embedded"},
 		{"rules/golang", plus(append(api, "rules/golang/...")...), []string{}, "a Go rule is written against the public interface alone"},
 
-		{"notifier", contract, nil, "a stage knows the contract, never another stage or the bus"},
+		{"notifier", plus("notifier/policy"), nil, "a stage knows the contract, never another stage or the bus"},
+		{"notifier/policy", contract, []string{}, "decides about detections, and knows neither sinks nor the stage"},
 		{"notifier/builtin", plus("notifier", "notifier/..."), nil, "the list of sinks"},
 		{"notifier/render", plus("pkg/detect/trace", "pkg/detect/protocol"), nil, "templates know detections, and findings as Tracee's templates do"},
 		{"notifier/sinktest", plus("notifier"), nil, "the conformance kit of sinks"},

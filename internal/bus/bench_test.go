@@ -95,12 +95,15 @@ func BenchmarkDetection(b *testing.B) {
 			}
 		}
 	}()
-	for range b.N {
-		d, err := in.Receive(ctx, "bench")
+	for n := 0; n < b.N; {
+		ds, err := in.Receive(ctx, "bench", 512)
 		if err != nil {
 			b.Fatal(err)
 		}
-		d.Ack(nil)
+		for _, d := range ds {
+			d.Ack(nil)
+		}
+		n += len(ds)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "detections/s")
 }

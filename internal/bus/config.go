@@ -72,8 +72,8 @@ type ConsumerConfig struct {
 	// MemberTTL is how long a matcher that fell silent counts as one among
 	// whom the partitions are shared.
 	MemberTTL time.Duration `yaml:"member_ttl"`
-	// MaxHeld bounds how long a stage may work on one message before it is
-	// taken for stuck and the message is delivered again.
+	// MaxHeld bounds how long a stage may work on one batch before it is
+	// taken for stuck and the batch is delivered again.
 	MaxHeld time.Duration `yaml:"max_held"`
 	// RawPending and SinkPending are how many messages may be under way, for
 	// the enricher of one host and for one sink.
@@ -103,7 +103,7 @@ func DefaultConfig() Config {
 			MemberTTL:    3 * time.Second,
 			MaxHeld:      2 * time.Minute,
 			RawPending:   256,
-			SinkPending:  256,
+			SinkPending:  8192,
 			SinkLookback: time.Minute,
 			RetryMin:     500 * time.Millisecond,
 			RetryMax:     time.Minute,

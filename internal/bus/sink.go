@@ -13,7 +13,8 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-const sinkPrefetch = 64
+// sinkPrefetch is how many detections are on their way to a sink that works.
+const sinkPrefetch = 1024
 
 // SinkConsumer delivers stored detections to sinks, each of which has a
 // durable consumer of its own name.
@@ -34,7 +35,7 @@ type SinkConsumer struct {
 type sinkReader struct {
 	b    *Bus
 	name string
-	out  chan msg.Delivery[*msg.Detection]
+	out  chan msg.Delivery[*msg.Stored]
 
 	mu   sync.Mutex
 	held map[identity]*sinkHeld
@@ -42,9 +43,8 @@ type sinkReader struct {
 }
 
 type sinkHeld struct {
-	id    identity
-	msg   jetstream.Msg // newest delivery
-	since time.Time
+	id  identity
+	msg jetstream.Msg // newest delivery
 }
 
 // SinkConsumer receives detections.
@@ -52,31 +52,42 @@ func (b *Bus) SinkConsumer() *SinkConsumer {
 	return &SinkConsumer{b: b, sinks: make(map[string]*sinkReader)}
 }
 
-// Receive waits for the next detection for the sink. It returns the context's
-// error when that ends and [ErrClosed] after [Bus.Close].
-func (c *SinkConsumer) Receive(ctx context.Context, sink string) (msg.Delivery[*msg.Detection], error) {
+// Receive waits for the next detections for the sink and returns those that
+// are there, at most max. It returns the context's error when that ends and
+// [ErrClosed] after [Bus.Close].
+func (c *SinkConsumer) Receive(ctx context.Context, sink string, max int) ([]msg.Delivery[*msg.Stored], error) {
 	c.mu.Lock()
 	s := c.sinks[sink]
 	if s == nil {
 		s = &sinkReader{
 			b:    c.b,
 			name: "notifier-" + msg.Token(sink),
-			out:  make(chan msg.Delivery[*msg.Detection]),
+			out:  make(chan msg.Delivery[*msg.Stored], sinkPrefetch),
 			held: make(map[identity]*sinkHeld),
 		}
 		c.sinks[sink] = s
 		c.b.spawn(s.run)
 	}
 	c.mu.Unlock()
+	var out []msg.Delivery[*msg.Stored]
 	select {
 	case d := <-s.out:
-		c.b.metrics.received.WithLabelValues(StreamDetections).Inc()
-		return d, nil
+		out = append(out, d)
 	case <-ctx.Done():
-		return msg.Delivery[*msg.Detection]{}, ctx.Err()
+		return nil, ctx.Err()
 	case <-c.b.ctx.Done():
-		return msg.Delivery[*msg.Detection]{}, ErrClosed
+		return nil, ErrClosed
 	}
+	for more := true; more && len(out) < max; {
+		select {
+		case d := <-s.out:
+			out = append(out, d)
+		default:
+			more = false
+		}
+	}
+	c.b.metrics.received.WithLabelValues(StreamDetections).Add(float64(len(out)))
+	return out, nil
 }
 
 func (s *sinkReader) run() {
@@ -95,6 +106,19 @@ func (s *sinkReader) run() {
 		s.read(cons)
 		sleep(s.b.ctx, 100*time.Millisecond)
 	}
+	s.giveBack()
+}
+
+// giveBack lets the next notifier have what this one has not looked at.
+func (s *sinkReader) giveBack() {
+	for {
+		select {
+		case d := <-s.out:
+			d.Ack(ErrClosed)
+		default:
+			return
+		}
+	}
 }
 
 // consumer finds the sink's consumer or makes it, trying until it is there.
@@ -103,6 +127,14 @@ func (s *sinkReader) consumer() (cons jetstream.Consumer, err error) {
 		ctx, cancel := context.WithTimeout(s.b.link(), apiTimeout)
 		defer cancel()
 		cons, err = s.b.js.Consumer(ctx, StreamDetections, s.name)
+		if err == nil {
+			// Made with another limit: what may be under way is ours to say.
+			if c := cons.CachedInfo().Config; c.MaxAckPending != s.b.cfg.Consumer.SinkPending {
+				c.MaxAckPending = s.b.cfg.Consumer.SinkPending
+				cons, err = s.b.js.UpdateConsumer(ctx, StreamDetections, c)
+			}
+			return err
+		}
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return err
 		}
@@ -172,7 +204,7 @@ func (s *sinkReader) handOver(m jetstream.Msg) {
 
 // take enters a delivery among those held; ok is false for one that the sink
 // has already, or that cannot be read.
-func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Detection], ok bool) {
+func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Stored], ok bool) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return d, false
@@ -187,23 +219,23 @@ func (s *sinkReader) take(m jetstream.Msg) (d msg.Delivery[*msg.Detection], ok b
 	gap := s.last != 0 && id.seq > s.last+1
 	from := s.last + 1
 	s.last = max(s.last, id.seq)
-	h := &sinkHeld{id: id, msg: m, since: time.Now()}
+	h := &sinkHeld{id: id, msg: m}
 	s.held[id] = h
 	s.mu.Unlock()
 	if gap {
 		s.countLost(from, id.seq)
 	}
-	found := new(msg.Detection)
-	if err := json.Unmarshal(m.Data(), found); err != nil {
+	found, err := msg.OpenDetection(m.Data())
+	if err != nil {
 		s.b.log.Error("a detection cannot be read and is left out", "subject", m.Subject(), "seq", id.seq, "err", err)
-		s.answer(h, meta.NumDelivered, fmt.Errorf("%w: %w", msg.ErrMalformed, err))
+		s.answer(h, meta.NumDelivered, err)
 		return d, false
 	}
 	if meta.NumDelivered > 1 {
 		s.b.metrics.redelivered.WithLabelValues(StreamDetections).Inc()
 	}
 	var once sync.Once
-	return msg.Delivery[*msg.Detection]{
+	return msg.Delivery[*msg.Stored]{
 		Value:   found,
 		Attempt: meta.NumDelivered,
 		Ack:     func(err error) { once.Do(func() { s.answer(h, meta.NumDelivered, err) }) },
@@ -253,15 +285,14 @@ func (s *sinkReader) answer(h *sinkHeld, attempt uint64, err error) {
 }
 
 // keepAlive tells the server that what is held is being worked on, so that only
-// a dead notifier's detections go to another.
+// a dead notifier's detections go to another. There is no limit of time: a
+// receiver may be down for long, and a roll-up waits for its time.
 func (s *sinkReader) keepAlive() {
 	for sleep(s.b.ctx, s.b.cfg.Consumer.AckWait/3) {
 		s.mu.Lock()
 		for _, h := range s.held {
-			if time.Since(h.since) < s.b.cfg.Consumer.MaxHeld {
-				if err := h.msg.InProgress(); err != nil {
-					break // not connected
-				}
+			if err := h.msg.InProgress(); err != nil {
+				break // not connected
 			}
 		}
 		s.mu.Unlock()

@@ -14,16 +14,18 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-func receiveFound(t testing.TB, c *bus.SinkConsumer, sink string, n int) (ids []string, got []msg.Delivery[*msg.Detection]) {
+func receiveFound(t testing.TB, c *bus.SinkConsumer, sink string, n int) (ids []string, got []msg.Delivery[*msg.Stored]) {
 	t.Helper()
 	ctx := context30(t)
-	for range n {
-		d, err := c.Receive(ctx, sink)
+	for len(got) < n {
+		ds, err := c.Receive(ctx, sink, n-len(got))
 		if err != nil {
 			t.Fatalf("after %d of %d detections: %v", len(ids), n, err)
 		}
-		ids = append(ids, d.Value.ID)
-		got = append(got, d)
+		for _, d := range ds {
+			ids = append(ids, d.Value.ID)
+			got = append(got, d)
+		}
 	}
 	return ids, got
 }
@@ -32,8 +34,8 @@ func nothingFor(t testing.TB, c *bus.SinkConsumer, sink string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
-	if d, err := c.Receive(ctx, sink); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("received %+v, %v; want nothing", d.Value, err)
+	if d, err := c.Receive(ctx, sink, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("received %+v, %v; want nothing", d, err)
 	}
 }
 
@@ -134,8 +136,8 @@ func TestSinkMayBeSlow(t *testing.T) {
 	other := bustest.Join(t, s, short).SinkConsumer()
 	ctx, cancel := context.WithTimeout(context.Background(), 2500*time.Millisecond)
 	defer cancel()
-	if d, err := other.Receive(ctx, "s"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("another notifier received %+v, %v", d.Value, err)
+	if d, err := other.Receive(ctx, "s", 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("another notifier received %+v, %v", d, err)
 	}
 	for _, d := range got {
 		d.Ack(nil)

@@ -25,6 +25,29 @@ type Detection struct {
 	Values map[string]any `json:"values,omitempty"`
 	// Detected is when the matcher found it.
 	Detected time.Time `json:"detected"`
+	// Group is there when this is a roll-up: the newest of several detections,
+	// standing for all of them. No stored detection has it; the notifier makes
+	// roll-ups.
+	Group *Group `json:"group,omitempty"`
+}
+
+// Group is what a roll-up says of the detections that it stands for.
+type Group struct {
+	// By is what they have in common.
+	By    map[string]string `json:"by,omitempty"`
+	Count int               `json:"count"`
+	// First and Last are the times of the earliest and the latest event.
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
+	Samples []Sample  `json:"samples,omitempty"`
+}
+
+// Sample is one of the detections of a roll-up in short.
+type Sample struct {
+	ID     string    `json:"id"`
+	Time   time.Time `json:"time"`
+	Host   string    `json:"host"`
+	Output string    `json:"output"`
 }
 
 // RuleInfo says which rule spoke.
