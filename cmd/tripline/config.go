@@ -123,6 +123,9 @@ func (c *config) validate(stages stageSet) error {
 			errs = append(errs, check(name, err))
 		}
 	}
+	if held, under := c.Notifier.Policy.MaxHeld, c.NATS.Consumer.SinkPending; stages[stageNotifier] && held >= under {
+		errs = append(errs, usagef("configuration: notifier.max_held is %d: it must be less than nats.consumer.sink_pending, %d, or the last ones would never come", held, under))
+	}
 	return errors.Join(errs...)
 }
 

@@ -22,6 +22,7 @@ import (
 	matchers "github.com/tripline/tripline/matcher/builtin"
 	"github.com/tripline/tripline/notifier"
 	notifiers "github.com/tripline/tripline/notifier/builtin"
+	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/pkg/msg"
 	"github.com/tripline/tripline/rules"
 	"github.com/tripline/tripline/sensor"
@@ -213,18 +214,31 @@ func (p *pipeline) addMatcher(ctx context.Context, log *slog.Logger) error {
 }
 
 func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
-	sinks, err := notifiers.Sinks(p.cfg.Notifier, notifiers.Env{Stdout: p.stdout})
+	env := notifiers.Env{Stdout: p.stdout, Condition: condition}
+	rules, err := p.cfg.Notifier.Rules(env)
+	if err != nil {
+		return err
+	}
+	sinks, err := notifiers.Sinks(p.cfg.Notifier, env)
 	if err != nil {
 		return err
 	}
 	src := p.bus.SinkConsumer()
-	n, err := notifier.New(p.cfg.Notifier.Config, src, src, sinks, log, p.reg)
+	n, err := notifier.New(p.cfg.Notifier.Config, rules, src, src, sinks, log, p.reg)
 	if err != nil {
 		return err
 	}
-	p.add(stageNotifier, n.Run, n.Ready, n.Health, drained(src.Pending))
+	wait := drained(src.Pending)
+	p.add(stageNotifier, n.Run, n.Ready, n.Health, func(ctx context.Context) error {
+		// Whoever waits for the end wants the roll-ups before it.
+		n.Flush()
+		return wait(ctx)
+	})
 	return nil
 }
+
+// condition lends the notifier the language of the rules.
+func condition(text string) (policy.Condition, error) { return matchers.Condition(text) }
 
 // leaveTimeout bounds how long a matcher takes to hand its partitions over.
 const leaveTimeout = 2 * time.Second

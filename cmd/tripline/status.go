@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tripline/tripline/internal/bus"
+	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/pkg/msg"
 )
 
@@ -77,6 +79,7 @@ func status(ctx context.Context, b *bus.Bus, w io.Writer, asJSON bool) error {
 	showStages(w, all)
 	showGates(w, all)
 	showProblems(w, all)
+	showSinks(w, all)
 	return showStreams(ctx, w, b)
 }
 
@@ -142,6 +145,34 @@ func showProblems(w io.Writer, all []*instance) {
 				fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(p, "\n", "\n  "))
 			}
 		}
+	}
+}
+
+// showSinks lists what became of the detections, sink by sink.
+func showSinks(w io.Writer, all []*instance) {
+	for _, i := range all {
+		var sinks []notifier.SinkHealth
+		if raw, err := json.Marshal(i.last.Detail["sinks"]); i.last.Stage != stageNotifier || err != nil || json.Unmarshal(raw, &sinks) != nil {
+			continue
+		}
+		fmt.Fprintf(w, "\nthe sinks of %s:\n", i.last.Instance)
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(t, "SINK\tDELIVERED\tRETRIED\tDEAD\tHELD\tSUPPRESSED\tSTATE")
+		for _, s := range sinks {
+			var why []string
+			for _, r := range slices.Sorted(maps.Keys(s.Suppressed)) {
+				why = append(why, fmt.Sprintf("%s %d", r, s.Suppressed[r]))
+			}
+			state := "ok"
+			if s.Failing != nil {
+				state = "failing since " + s.Failing.UTC().Format(time.RFC3339) + ": " + render.Terminal(s.Error)
+			}
+			if s.Open {
+				state = "given up, " + state
+			}
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t%s\n", s.Name, s.Delivered, s.Retried, s.Dead, s.Held, cmp.Or(strings.Join(why, ", "), "-"), state)
+		}
+		t.Flush()
 	}
 }
 

@@ -76,7 +76,7 @@ func rules() []rule {
 
 		{"cmd/tripline", plus(
 			"sensor", "sensor/builtin", "sensor/replay", "enricher", "enricher/builtin", "matcher", "matcher/builtin", "matcher/input", "matcher/ruletest",
-			"notifier", "notifier/builtin", "notifier/render", "internal/bus", "internal/bus/provision", "internal/actor", "internal/telemetry", "rules",
+			"notifier", "notifier/builtin", "notifier/policy", "notifier/render", "internal/bus", "internal/bus/provision", "internal/actor", "internal/telemetry", "rules",
 		), nil, "wires the stages through their lists; never a plugin by name"},
 		{"test", []string{"..."}, nil, "tests of the whole use what they need"},
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/webhook"
@@ -17,13 +18,15 @@ type Config struct {
 	notifier.Config `yaml:",inline"`
 	// Sinks are told in parallel; several may be of one type.
 	Sinks []SinkConfig `yaml:"sinks"`
+	// Who of them is told of what, and when.
+	Policy policy.Config `yaml:",inline"`
 }
 
 // DefaultConfig prints on the terminal.
 func DefaultConfig() Config {
 	return Config{
-		Config: notifier.DefaultConfig(),
-		Sinks:  []SinkConfig{Stdout("stdout", render.FormatClassic)},
+		Config: notifier.DefaultConfig(), Policy: policy.DefaultConfig(),
+		Sinks: []SinkConfig{Stdout("stdout", render.FormatClassic)},
 	}
 }
 
@@ -46,13 +49,23 @@ type settings interface {
 
 // kind is one line of the list.
 type kind struct {
-	name   string
+	name string
+	// people read what this kind of sink is told: many alike are rolled up
+	// unless a route says otherwise.
+	people bool
 	decode func(unmarshal func(any) error) (settings, error)
+}
+
+// chat makes a line of the list for a sink that people read.
+func chat[C interface{ Validate() error }](name string, defaults func() C, build func(C, Env) (notifier.Sink, error)) kind {
+	k := sink(name, defaults, build)
+	k.people = true
+	return k
 }
 
 // sink makes a line of the list from a sink's own package.
 func sink[C interface{ Validate() error }](name string, defaults func() C, build func(C, Env) (notifier.Sink, error)) kind {
-	return kind{name, func(unmarshal func(any) error) (settings, error) {
+	return kind{name, false, func(unmarshal func(any) error) (settings, error) {
 		entry := entry[C]{Config: defaults()}
 		if err := unmarshal(&entry); err != nil {
 			return nil, err
@@ -177,7 +190,41 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s (%s): %w", where, s.Name, err))
 		}
 	}
+	if err := c.Policy.Validate(c.names()); err != nil {
+		errs = append(errs, fmt.Errorf("notifier: %w", err))
+	}
 	return errors.Join(errs...)
+}
+
+func (c Config) names() (out []string) {
+	for _, s := range c.Sinks {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+// Rules compiles what the configuration says of who is told of what, and when.
+func (c Config) Rules(env Env) (*policy.Policy, error) {
+	p, err := policy.New(c.Policy, c.names(), env.Condition)
+	if err != nil {
+		return nil, fmt.Errorf("notifier: %w", err)
+	}
+	return p, nil
+}
+
+// Groups says how sinks are told of many alike where no route says it, by the
+// name of the sink; those that are told of each are not in it.
+func (c Config) Groups() map[string]*policy.Group {
+	out := map[string]*policy.Group{}
+	for _, s := range c.Sinks {
+		for _, k := range kinds() {
+			if k.name == s.Type && k.people {
+				g := policy.DefaultGroup()
+				out[s.Name] = &g
+			}
+		}
+	}
+	return out
 }
 
 // Sinks makes the sinks that the configuration names, in order.
@@ -186,12 +233,13 @@ func Sinks(c Config, env Env) ([]notifier.Named, error) {
 		return nil, err
 	}
 	var out []notifier.Named
+	groups := c.Groups()
 	for _, s := range c.Sinks {
 		built, err := s.settings.build(env)
 		if err != nil {
 			return nil, fmt.Errorf("notifier: sink %s: %w", s.Name, err)
 		}
-		out = append(out, notifier.Named{Name: s.Name, Sink: built})
+		out = append(out, notifier.Named{Name: s.Name, Sink: built, Group: groups[s.Name]})
 	}
 	return out, nil
 }

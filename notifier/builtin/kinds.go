@@ -7,6 +7,7 @@ import (
 	"github.com/tripline/tripline/notifier/alertmanager"
 	"github.com/tripline/tripline/notifier/discord"
 	"github.com/tripline/tripline/notifier/file"
+	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
 	"github.com/tripline/tripline/notifier/syslog"
@@ -19,6 +20,9 @@ import (
 type Env struct {
 	// Stdout is where sinks of type stdout print.
 	Stdout io.Writer
+	// Condition makes conditions in the rules' language; nil where there are
+	// none.
+	Condition policy.Compiler
 }
 
 // kinds is the list.
@@ -27,12 +31,12 @@ func kinds() []kind {
 		sink("stdout", stdout.DefaultConfig, newStdout),
 		sink("file", file.DefaultConfig, newFile),
 		sink("webhook", webhook.DefaultConfig, newWebhook),
-		sink("slack", slack.DefaultConfig, newSlack),
+		chat("slack", slack.DefaultConfig, newSlack),
 		sink("alertmanager", alertmanager.DefaultConfig, newAlertmanager),
 		sink("syslog", syslog.DefaultConfig, newSyslog),
-		sink("discord", discord.DefaultConfig, newDiscord),
-		sink("teams", teams.DefaultConfig, newTeams),
-		sink("telegram", telegram.DefaultConfig, newTelegram),
+		chat("discord", discord.DefaultConfig, newDiscord),
+		chat("teams", teams.DefaultConfig, newTeams),
+		chat("telegram", telegram.DefaultConfig, newTelegram),
 	}
 }
 

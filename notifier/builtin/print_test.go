@@ -16,6 +16,15 @@ import (
 // from its default, and its secrets in files.
 const every = `
 give_up: 5m
+max_held: 77
+route:
+  group: {by: [rule], interval: 1m, max: 10, samples: 2}
+  routes:
+    - {match: {priority: critical, tag: ["t*"], condition: "proc.name = x"}, sinks: [d], continue: true, throttle: {count: 3, per: 1m}}
+    - {match: {host: [h]}, nobody: true}
+    - {match: {rule: [r]}, quiet: [{days: [sat], from: "22:00", to: "07:00", zone: Europe/Berlin, except: error}]}
+silences: [{match: {rule: [r]}, until: 2030-01-02T03:04:05Z, reason: why}]
+inhibit: [{when: {rule: [r]}, suppress: {rule: [s]}, same: [host], for: 1m}]
 sinks:
   - {name: a, type: stdout, format: template, template: "{{.Host}}: x\n"}
   - {name: b, type: file, path: /var/log/t.json, max_bytes: 123456, keep: 2, sync: true}
@@ -59,7 +68,7 @@ func TestPrintedIsReadBack(t *testing.T) {
 				return
 			}
 			for _, want := range []string{
-				"give_up: 5m", "url_file: /s/url", "timeout: 1m30s", "Authorization: /s/auth", "key_file: /k", "max_bytes: 123456",
+				"give_up: 5m", "max_held: 77", "nobody: true", "until: 2030-01-02T03:04:05Z", "url_file: /s/url", "timeout: 1m30s", "Authorization: /s/auth", "key_file: /k", "max_bytes: 123456",
 				"url_file: /s/slack", "password_file: /s/pw", "cluster: '1'", "facility: local3", "server_name: 'y'", "payload: cloudevents", "chat_id: '-1001'",
 			} {
 				if !strings.Contains(string(printed), want) {

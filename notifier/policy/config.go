@@ -28,9 +28,10 @@ func DefaultConfig() Config { return Config{MaxHeld: 4096} }
 type Route struct {
 	// Match says what goes this way.
 	Match Match `yaml:"match,omitempty"`
-	// Sinks are told; an empty list means nobody, no list means those of the
-	// parent.
-	Sinks []string `yaml:"sinks,omitempty,flow"`
+	// Sinks are told, where there are none given those of the parent; with
+	// Nobody none is.
+	Sinks  []string `yaml:"sinks,omitempty,flow"`
+	Nobody bool     `yaml:"nobody,omitempty"`
 	// Continue tries the next routes, too.
 	Continue bool `yaml:"continue,omitempty"`
 	// Group, Throttle and Quiet are those of the parent where they are not
@@ -177,6 +178,12 @@ func (r Route) validate(where string, sinks []string) (errs []error) {
 	}
 	add("match", r.Match.Validate())
 	add("sinks", known(r.Sinks, sinks))
+	switch {
+	case r.Nobody && len(r.Sinks) > 0:
+		add("nobody", errors.New("there are sinks, too: which one?"))
+	case r.Sinks != nil && len(r.Sinks) == 0:
+		add("sinks", errors.New("is empty: say nobody: true, or leave it out for those of the parent"))
+	}
 	if g := r.Group; g != nil {
 		add("group.by", checkFields(g.By))
 		switch {

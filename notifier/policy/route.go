@@ -29,7 +29,10 @@ func compileRoute(r Route, path string, parent *node, compiler Compiler) (*node,
 	if parent != nil {
 		n.sinks, n.group, n.throttle, n.quiet = parent.sinks, parent.group, parent.throttle, parent.quiet
 	}
-	if r.Sinks != nil {
+	switch {
+	case r.Nobody:
+		n.sinks = []string{}
+	case len(r.Sinks) > 0:
 		n.sinks = r.Sinks
 	}
 	if r.Group != nil {
@@ -38,7 +41,7 @@ func compileRoute(r Route, path string, parent *node, compiler Compiler) (*node,
 	if r.Throttle != nil {
 		n.throttle = r.Throttle
 	}
-	if r.Quiet != nil {
+	if len(r.Quiet) > 0 {
 		n.quiet = nil
 		for i, q := range r.Quiet {
 			w, err := q.compile()

@@ -3,6 +3,7 @@ package render
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tripline/tripline/pkg/msg"
 )
@@ -19,6 +20,9 @@ func Facts(d *msg.Detection) []Fact {
 		if value != "" {
 			out = append(out, Fact{name, value})
 		}
+	}
+	if g := d.Group; g != nil {
+		add("Times", strconv.Itoa(g.Count)+" from "+clock(g.First)+" to "+clock(g.Last))
 	}
 	add("Rule", d.Rule.ID)
 	add("Host", d.Host)
@@ -48,8 +52,16 @@ func Facts(d *msg.Detection) []Fact {
 		add("Data", Map(d.Data))
 	}
 	add("MITRE ATT&CK", d.Rule.MITRE)
+	if d.Group != nil {
+		for i, s := range d.Group.Samples {
+			add("Sample "+strconv.Itoa(i+1), clock(s.Time)+" "+s.Output)
+		}
+	}
 	return out
 }
+
+// clock is a time for people.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func user(p *msg.ProcessJSON) string {
 	if p.User != "" || p.UID == nil {
@@ -63,6 +75,9 @@ func Headline(d *msg.Detection) string {
 	text := Title(d.Priority) + ": " + d.Rule.Name
 	if d.Host != "" {
 		text += " on " + d.Host
+	}
+	if d.Group != nil {
+		text += " (" + strconv.Itoa(d.Group.Count) + " times)"
 	}
 	return text
 }

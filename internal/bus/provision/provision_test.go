@@ -325,14 +325,18 @@ func TestStagesWithTheirKeys(t *testing.T) {
 	stored(t, ctx, found, &msg.Detection{ID: "1", Host: "h1", Priority: msg.Warning, Rule: msg.RuleInfo{ID: "TRC-2"}})
 	got.Ack(nil)
 	sinks := notifier.SinkConsumer()
-	told, err := sinks.Receive(ctx, "s")
+	told, err := sinks.Receive(ctx, "s", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sinks.Bury(ctx, msg.DeadLetter{Sink: "s", Detection: told.Value, Reason: "test"}); err != nil {
+	d, err := told[0].Value.Detection()
+	if err != nil {
 		t.Fatal(err)
 	}
-	told.Ack(nil)
+	if err := sinks.Bury(ctx, msg.DeadLetter{Sink: "s", Detection: d, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	told[0].Ack(nil)
 	if _, err := sinks.Pending(ctx); err != nil {
 		t.Fatal(err)
 	}
