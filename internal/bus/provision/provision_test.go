@@ -329,11 +329,11 @@ func TestStagesWithTheirKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := told[0].Value.Detection()
+	dead, err := told[0].Value.Detection()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sinks.Bury(ctx, msg.DeadLetter{Sink: "s", Detection: d, Reason: "test"}); err != nil {
+	if err := sinks.Bury(ctx, msg.DeadLetter{Sink: "s", Detection: dead, Reason: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	told[0].Ack(nil)
