@@ -116,3 +116,24 @@ func TestRecallThatFails(t *testing.T) {
 		t.Errorf("counters %v, want one failure", counters)
 	}
 }
+
+// TestRecallLosesNothing: what is read back, of an earlier enricher too, is no
+// gap before what comes next.
+func TestRecallLosesNothing(t *testing.T) {
+	remembers := func() detect.Signature { return windowed{countTo("T-W", 9, "sched_process_exec")()} }
+	r := start(t, config(), []matcher.Language{golang.New([]func() detect.Signature{remembers}, nil)})
+	numbered := func(enricher string, at, seq uint64) *msg.Batch {
+		b := batch(t, exec(seq, "/x", ""))
+		b.Enricher, b.PartitionSeq = enricher, at
+		return b
+	}
+	r.src.past = map[uint32][]*msg.Batch{0: {numbered("old", 100, 1), numbered("new", 0, 2)}}
+	for i, first := range []bool{true, false, false} {
+		if err := r.src.feed(t, 0, numbered("new", uint64(1+i), uint64(3+i)), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if counters, _ := r.Health(); counters["lost"] != 0 {
+		t.Errorf("%d events count as lost, none are", counters["lost"])
+	}
+}

@@ -73,15 +73,13 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 	}
 	b := d.Value
 	m := w.m.metrics
-	if !d.First {
-		m.lost.add(s.lost(b))
-	} else {
-		s.lost(b)
-	}
-
 	a := newAnswer(d.Ack)
 	if d.First {
 		w.recall(ctx, s, b, a)
+	}
+	if n := s.lost(b); n > 0 && !d.First {
+		m.lost.add(n)
+		w.m.log.Warn("events were discarded before they could be read", "host", b.Host, "partition", d.partition, "lost", n)
 	}
 	for _, old := range s.unstored.take() {
 		w.publish(ctx, s, a, old)
