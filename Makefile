@@ -78,6 +78,17 @@ test-e2e: deps-test ## only the whole pipeline against the real kernel and a rea
 	$(call say,TEST,./test/e2e)
 	$(Q)$(ROOT) env $(E2E) $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
 
+# What make test-faults breaks things for, by which seed; FOR=10m SEED=3 is the
+# long one.
+FOR  ?= 100s
+SEED ?= 1
+
+.PHONY: test-faults
+test-faults: deps-test ## kill, stop and cut off stages and the server: nothing may be lost or doubled (needs root; FOR=10m SEED=3)
+	@$(MAKE) --no-print-directory $(BIN)
+	$(call say,TEST,./test/faults)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_FAULTS_FOR=$(FOR) TRIPLINE_FAULTS_SEED=$(SEED) $(GO) test -count=1 -v -timeout 30m -run '^TestFaults$$|^TestFullDisk$$' ./test/faults
+
 # The packages where goroutines meet.
 RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg
 

@@ -14,6 +14,8 @@ type Proxy struct {
 	target string
 
 	mu    sync.Mutex
+	flows sync.Cond // told when held changes
+	held  bool
 	down  bool
 	conns map[net.Conn]bool
 }
@@ -27,12 +29,14 @@ func NewProxy(t testing.TB, target string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{l: l, target: target, conns: make(map[net.Conn]bool)}
+	p.flows.L = &p.mu
 	go p.accept()
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 		p.Cut()
+		p.Release()
 	})
 	return p
 }
@@ -65,6 +69,20 @@ func (p *Proxy) Up() {
 	p.down = false
 }
 
+// Hold keeps everything from passing, without a sign to either end, until
+// Release: a cable that was pulled.
+func (p *Proxy) Hold() { p.hold(true) }
+
+// Release ends Hold; what was sent meanwhile passes now.
+func (p *Proxy) Release() { p.hold(false) }
+
+func (p *Proxy) hold(held bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = held
+	p.flows.Broadcast()
+}
+
 func (p *Proxy) accept() {
 	for {
 		in, err := p.l.Accept()
@@ -90,11 +108,26 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) forward(to, from net.Conn) {
 	// Either end may go at any time: that is what the proxy is for.
-	_, _ = io.Copy(to, from)
+	_, _ = io.Copy(valve{p, to}, from)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forget(to)
 	p.forget(from)
+}
+
+// valve lets through what is written while the proxy is not held.
+type valve struct {
+	p  *Proxy
+	to net.Conn
+}
+
+func (v valve) Write(b []byte) (int, error) {
+	v.p.mu.Lock()
+	for v.p.held {
+		v.p.flows.Wait()
+	}
+	v.p.mu.Unlock()
+	return v.to.Write(b)
 }
 
 func (p *Proxy) forget(c net.Conn) {
