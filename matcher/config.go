@@ -37,8 +37,17 @@ type Config struct {
 	// tried, for rules that remember; 0 is not at all, and they begin at
 	// nothing.
 	Recall time.Duration `yaml:"recall"`
+	// Losses says from when on lost events are themselves a detection.
+	Losses LossConfig `yaml:"losses"`
 	// Guard limits what a misbehaving rule may cost.
 	Guard GuardConfig `yaml:"guard"`
+}
+
+// LossConfig says when lost events become a detection: so many of one host
+// within a time, as far as this matcher hears of them. 0 events is never.
+type LossConfig struct {
+	Events uint64        `yaml:"events"`
+	Within time.Duration `yaml:"within"`
 }
 
 // GuardConfig limits what a misbehaving rule may cost.
@@ -65,6 +74,7 @@ func DefaultConfig() Config {
 		Rescan:   time.Minute,
 		Remember: 1 << 16,
 		Recall:   30 * time.Second,
+		Losses:   LossConfig{Events: 1000, Within: time.Minute},
 		Guard:    GuardConfig{Failures: 50, Window: time.Minute, Overrun: 250 * time.Millisecond, Stuck: 5 * time.Second},
 	}
 }
@@ -82,6 +92,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("matcher.rescan: %s, expected 0 or more", c.Rescan)
 	case c.Remember < 64 || c.Remember > 1<<24:
 		return fmt.Errorf("matcher.remember: %d, expected 64 to %d", c.Remember, 1<<24)
+	}
+	if c.Losses.Within < time.Second {
+		return fmt.Errorf("matcher.losses.within: %s, expected at least 1s", c.Losses.Within)
 	}
 	if c.Recall < 0 {
 		return fmt.Errorf("matcher.recall: %s, expected 0 or more", c.Recall)

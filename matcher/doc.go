@@ -18,6 +18,13 @@
 // the detections of these rules with them, see [Event.Replayed]. The stream must
 // keep events for that long.
 //
+// # Loss
+//
+// What was lost on the way is counted where it was lost and travels in the
+// batches; a gap in a partition is counted here. Past a threshold it becomes a
+// detection of the rule "tripline-events-lost", once for each host and stretch
+// of time.
+//
 // # Rules
 //
 // Rules come from directories and files, and from what is built in; see

@@ -24,6 +24,7 @@ type Matcher struct {
 	log     *slog.Logger
 	metrics *metrics
 	clock   *clock
+	losses  *losses
 	loader  *loader
 	rules   atomic.Pointer[Ruleset]
 	stuck   atomic.Pointer[[]string] // rules in whose midst a batch does not end
@@ -41,7 +42,7 @@ func New(cfg Config, src Source, pub Publisher, dem Demander, langs []Language, 
 		cfg.Name, _ = os.Hostname()
 	}
 	m := &Matcher{
-		cfg: cfg, src: src, pub: pub, dem: dem, log: log, clock: &clock{},
+		cfg: cfg, src: src, pub: pub, dem: dem, log: log, clock: &clock{}, losses: newLosses(cfg.Losses),
 		loader: newLoader(cfg, langs, builtin),
 	}
 	rs, _, err := m.loader.load()
@@ -145,7 +146,8 @@ func (m *Matcher) take(rs *Ruleset, old *Ruleset) {
 }
 
 // Health is what the heartbeat says: counters, and which rules are loaded,
-// which are disabled, and what is wrong with their files.
+// which are disabled, what is wrong with their files, and which partitions are
+// this matcher's.
 func (m *Matcher) Health() (counters map[string]uint64, detail map[string]any) {
 	rs := m.rules.Load()
 	ids := make(map[string][]string)
@@ -163,6 +165,9 @@ func (m *Matcher) Health() (counters map[string]uint64, detail map[string]any) {
 		ids[lang] = append(ids[lang], ruleKey(r))
 	}
 	detail = map[string]any{"rules": ids}
+	if k, ok := m.src.(Keeper); ok {
+		detail["partitions"] = k.Owned()
+	}
 	if len(off) > 0 {
 		detail["disabled"] = off
 	}

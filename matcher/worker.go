@@ -77,22 +77,34 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 	if d.First {
 		w.recall(ctx, s, b, a)
 	}
-	if n := s.lost(b); n > 0 && !d.First {
-		m.lost.add(n)
-		w.m.log.Warn("events were discarded before they could be read", "host", b.Host, "partition", d.partition, "lost", n)
+	gap := s.lost(b)
+	if d.First {
+		gap = 0 // the owner before may have counted it
+	}
+	if gap > 0 {
+		m.lost.add(gap)
+		w.m.log.Warn("events were discarded before they could be read", "host", b.Host, "partition", d.partition, "lost", gap)
 	}
 	for _, old := range s.unstored.take() {
 		w.publish(ctx, s, a, old)
 	}
 	win := s.seen.of(b)
-	repeated := uint64(0)
+	var repeated, fresh uint64
 	w.eval.batch(b, d.partition, func(ev *msg.Event) bool {
 		before := win.mark(ev.Seq)
 		if before {
 			repeated++
+		} else {
+			fresh++
 		}
 		return before
 	}, func(det *msg.Detection) { w.publish(ctx, s, a, det) })
+	if again := repeated > 0 && fresh == 0; !again {
+		if det := w.m.losses.add(b, gap); det != nil {
+			m.detections.add(1)
+			w.publish(ctx, s, a, det)
+		}
+	}
 
 	stats := w.eval.takeStats()
 	m.batches.add(1)

@@ -44,10 +44,15 @@ func newStatus() *cobra.Command {
 }
 
 func status(ctx context.Context, b *bus.Bus, w io.Writer, asJSON bool) error {
+	before, err := b.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	listen, stop := context.WithTimeout(ctx, listenFor)
 	defer stop()
 	seen := map[string]*instance{}
-	err := b.WatchHeartbeats(listen, func(h msg.Heartbeat) {
+	err = b.WatchHeartbeats(listen, func(h msg.Heartbeat) {
 		key := h.Stage + " " + h.Instance
 		if i := seen[key]; i != nil {
 			i.last = h
@@ -80,7 +85,12 @@ func status(ctx context.Context, b *bus.Bus, w io.Writer, asJSON bool) error {
 	showGates(w, all)
 	showProblems(w, all)
 	showSinks(w, all)
-	return showStreams(ctx, w, b)
+	now, err := b.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	showPartitions(w, all, before, now, time.Since(began))
+	return showStreams(ctx, w, b, now)
 }
 
 // instance is the first and the last heartbeat that was heard of one instance.
@@ -176,12 +186,8 @@ func showSinks(w io.Writer, all []*instance) {
 	}
 }
 
-func showStreams(ctx context.Context, w io.Writer, b *bus.Bus) error {
+func showStreams(ctx context.Context, w io.Writer, b *bus.Bus, waiting bus.Pending) error {
 	streams, err := b.Streams(ctx)
-	if err != nil {
-		return err
-	}
-	waiting, err := b.Pending(ctx)
 	if err != nil {
 		return err
 	}

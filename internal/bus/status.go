@@ -20,15 +20,16 @@ type Pending struct {
 	// Raw and Events are batches; Events adds up the partitions.
 	Raw    uint64
 	Events uint64
-	// Partitions has the events by partition.
-	Partitions []uint64
+	// Partitions has the events by partition, Answered how many batches of each
+	// were answered so far.
+	Partitions, Answered []uint64
 	// Detections counts by sink, under its escaped name.
 	Detections map[string]uint64
 }
 
 // Pending asks the server how far the receivers are.
 func (b *Bus) Pending(ctx context.Context) (Pending, error) {
-	p := Pending{Partitions: make([]uint64, b.partitions), Detections: make(map[string]uint64)}
+	p := Pending{Partitions: make([]uint64, b.partitions), Answered: make([]uint64, b.partitions), Detections: make(map[string]uint64)}
 	err := b.consumers(ctx, StreamRaw, func(info *jetstream.ConsumerInfo) {
 		if strings.HasPrefix(info.Name, "enricher-") {
 			p.Raw += info.NumPending + uint64(info.NumAckPending)
@@ -43,6 +44,7 @@ func (b *Bus) Pending(ctx context.Context) (Pending, error) {
 			return
 		}
 		p.Partitions[n] = info.NumPending + uint64(info.NumAckPending)
+		p.Answered[n] = info.AckFloor.Consumer
 		p.Events += p.Partitions[n]
 	})
 	if err != nil {

@@ -104,7 +104,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Regis
 		}
 		return err
 	}}
-	beat := heartbeat{bus: b, log: log, health: m.Health, h: msg.Heartbeat{
+	beat := heartbeat{bus: b, log: log, group: cfg.Group, health: m.Health, h: msg.Heartbeat{
 		Stage: "matcher", Instance: instance, Host: host, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(), Ready: true,
 	}}
 	return actor.Run(ctx, log, actor.Group{work}, actor.Group{{Name: "heartbeat", Run: beat.run}})
@@ -132,6 +132,7 @@ func check(cfg matcher.Config, langs []matcher.Language) error {
 type heartbeat struct {
 	bus    *bus.Bus
 	log    *slog.Logger
+	group  string
 	health func() (map[string]uint64, map[string]any)
 	h      msg.Heartbeat
 }
@@ -142,6 +143,7 @@ func (b *heartbeat) run(ctx context.Context) error {
 	for {
 		b.h.Time = time.Now().UTC()
 		b.h.Counters, b.h.Detail = b.health()
+		b.h.Detail["group"] = b.group
 		if err := b.bus.PublishHeartbeat(ctx, b.h); err != nil {
 			b.log.Debug("heartbeat", "error", err)
 		}
