@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,11 +100,15 @@ func runtimeSocket() check {
 	}
 	var found []string
 	for _, r := range cfg.Enricher.Runtimes {
-		if _, err := os.Stat(r.Socket); err == nil {
-			found = append(found, r.Kind+" at "+r.Socket)
-		} else if !errors.Is(err, os.ErrNotExist) {
-			c.ok, c.fix = false, "let the enricher read the socket"
-			found = append(found, err.Error())
+		for _, pattern := range []string{r.Socket, r.Storage} {
+			if _, err := os.Stat(pattern); err != nil && !errors.Is(err, os.ErrNotExist) {
+				c.ok, c.fix = false, "let the enricher read the socket"
+				found = append(found, err.Error())
+			}
+			paths, _ := filepath.Glob(pattern)
+			for _, path := range paths {
+				found = append(found, r.Kind+" at "+path)
+			}
 		}
 	}
 	if len(found) > 0 {

@@ -198,6 +198,7 @@ func executable(path string) *msg.Executable {
 func container(c *msg.ContainerJSON) *msg.Container {
 	out := &msg.Container{
 		Id: c.ID, Runtime: c.Runtime, Name: c.Name, Labels: c.Labels, Privileged: c.Privileged,
+		Ip: c.IP, Parent: c.Parent,
 	}
 	if c.Image != "" || c.ImageID != "" {
 		out.Image = image(c.Image)
@@ -210,7 +211,7 @@ func container(c *msg.ContainerJSON) *msg.Container {
 		out.Completeness = msg.Completeness_COMPLETENESS_PARTIAL
 	}
 	if p := c.Pod; p != nil {
-		out.Pod = &msg.Pod{Name: p.Name, Namespace: p.Namespace, Uid: p.UID, Labels: p.Labels}
+		out.Pod = &msg.Pod{Name: p.Name, Namespace: p.Namespace, Uid: p.UID, Labels: p.Labels, SandboxId: p.SandboxID, Ip: p.IP}
 	}
 	return out
 }

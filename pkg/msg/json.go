@@ -89,7 +89,10 @@ type ProcessJSON struct {
 	LoginUser string         `json:"login_user,omitempty"`
 	Cgroup    string         `json:"cgroup,omitempty"`
 	Ancestors []AncestorJSON `json:"ancestors,omitempty"`
-	Knowledge string         `json:"knowledge"`
+	// HealthCheck names the check of its container that the process runs:
+	// runtime, liveness, readiness or startup.
+	HealthCheck string `json:"health_check,omitempty"`
+	Knowledge   string `json:"knowledge"`
 }
 
 // AncestorJSON is the short form of a process above another.
@@ -109,6 +112,8 @@ type ContainerJSON struct {
 	ImageID      string            `json:"image_id,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
 	Privileged   bool              `json:"privileged"`
+	IP           string            `json:"ip,omitempty"`
+	Parent       string            `json:"parent,omitempty"`
 	Completeness string            `json:"completeness"`
 	Pod          *PodJSON          `json:"pod,omitempty"`
 }
@@ -119,6 +124,8 @@ type PodJSON struct {
 	Namespace string            `json:"namespace"`
 	UID       string            `json:"uid,omitempty"`
 	Labels    map[string]string `json:"labels,omitempty"`
+	SandboxID string            `json:"sandbox_id,omitempty"`
+	IP        string            `json:"ip,omitempty"`
 }
 
 // JSON makes the readable form of the event. It copies nothing it can share,
@@ -209,7 +216,7 @@ func (r Record) processJSON() *ProcessJSON {
 		PID: p.Pid, StartTime: time.Unix(0, r.Batch.BootTime+int64(p.StartTime)).UTC(),
 		PPID: p.Ppid, NSPID: p.NsPid, Comm: p.Comm, Exe: p.Exe.GetPath(), Args: p.Args,
 		CWD: p.Cwd, TTY: p.Tty, SID: p.Sid, User: p.User, LoginUser: p.LoginUser,
-		Cgroup: p.Cgroup, Knowledge: p.Knowledge.text(),
+		Cgroup: p.Cgroup, HealthCheck: healthCheck(p.Flags), Knowledge: p.Knowledge.text(),
 	}
 	if c := p.Cred; c != nil {
 		out.UID, out.GID, out.EUID = &c.Uid, &c.Gid, &c.Euid
@@ -223,6 +230,24 @@ func (r Record) processJSON() *ProcessJSON {
 		out.Ancestors = append(out.Ancestors, AncestorJSON{PID: a.Pid, Comm: a.Comm, Exe: a.Exe.GetPath(), Args: a.Args})
 	}
 	return out
+}
+
+// healthCheck names the check that the flags of a process tell of.
+func healthCheck(flags uint32) string {
+	for _, x := range []struct {
+		flag ProcessFlag
+		name string
+	}{
+		{ProcessFlag_PROCESS_FLAG_HEALTHCHECK, "runtime"},
+		{ProcessFlag_PROCESS_FLAG_LIVENESS, "liveness"},
+		{ProcessFlag_PROCESS_FLAG_READINESS, "readiness"},
+		{ProcessFlag_PROCESS_FLAG_STARTUP, "startup"},
+	} {
+		if flags&uint32(x.flag) != 0 {
+			return x.name
+		}
+	}
+	return ""
 }
 
 func (k Knowledge) text() string {
@@ -255,9 +280,10 @@ func (c *Container) JSON() *ContainerJSON {
 	out := &ContainerJSON{
 		ID: c.Id, Runtime: c.Runtime, Name: c.Name, Image: c.Image.GetName(), ImageID: c.Image.GetId(),
 		Labels: c.Labels, Privileged: c.Privileged, Completeness: c.Completeness.Text(),
+		IP: c.Ip, Parent: c.Parent,
 	}
 	if p := c.Pod; p != nil {
-		out.Pod = &PodJSON{Name: p.Name, Namespace: p.Namespace, UID: p.Uid, Labels: p.Labels}
+		out.Pod = &PodJSON{Name: p.Name, Namespace: p.Namespace, UID: p.Uid, Labels: p.Labels, SandboxID: p.SandboxId, IP: p.Ip}
 	}
 	return out
 }

@@ -15,7 +15,13 @@ const hostName = "host"
 // shortID is how many characters of an id are shown.
 const shortID = 12
 
-func short(id string) string { return id[:min(len(id), shortID)] }
+// short shortens an id that a runtime made, not a name that somebody chose.
+func short(id string) string {
+	if len(id) <= shortID || strings.Trim(id, "0123456789abcdef") != "" {
+		return id
+	}
+	return id[:shortID]
+}
 
 func (e *Event) containerID() (string, bool) {
 	if c := e.rec.Container(); c != nil {
@@ -87,6 +93,27 @@ func (e *Event) containerAge() (int64, bool) {
 func (e *Event) sandboxID() (string, bool) {
 	s := e.rec.Container().GetPod().GetSandboxId()
 	return short(s), s != ""
+}
+
+// checkOf reads the command of a health check, its arguments with a space between.
+func checkOf(kind msg.HealthCheckKind) func(*Event) (string, bool) {
+	return func(e *Event) (string, bool) {
+		for _, h := range e.rec.Container().GetHealthChecks() {
+			if h.Kind == kind {
+				return strings.Join(h.Args, " "), true
+			}
+		}
+		return "", false
+	}
+}
+
+// checking says whether the process runs a health check of its container. It
+// is absent on the host, and while nothing but the container's id is known.
+func checking(flag msg.ProcessFlag) func(*Event) (bool, bool) {
+	return func(e *Event) (bool, bool) {
+		c := e.rec.Container()
+		return e.proc.GetFlags()&uint32(flag) != 0, c != nil && c.Completeness != msg.Completeness_COMPLETENESS_NONE
+	}
 }
 
 func mountWritable(m *msg.Mount) string { return strconv.FormatBool(m.GetWritable()) }

@@ -92,18 +92,18 @@ func containerFields() []Def {
 		},
 		{
 			Name: "container.healthcheck", Type: typeOf("string"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "Command of the container's health check; Falco gives it no value any more",
+			From: "Container.health_checks", bind: str(checkOf(msg.HealthCheckKind_HEALTH_CHECK_KIND_RUNTIME)),
 		},
 		{
 			Name: "container.liveness_probe", Type: typeOf("string"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "Command of the container's liveness probe; Falco gives it no value any more",
+			From: "Container.health_checks", bind: str(checkOf(msg.HealthCheckKind_HEALTH_CHECK_KIND_LIVENESS)),
 		},
 		{
 			Name: "container.readiness_probe", Type: typeOf("string"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "Command of the container's readiness probe; Falco gives it no value any more",
+			From: "Container.health_checks", bind: str(checkOf(msg.HealthCheckKind_HEALTH_CHECK_KIND_READINESS)),
 		},
 		{
 			Name: "container.start_ts", Type: typeOf("time"),
@@ -122,8 +122,8 @@ func containerFields() []Def {
 		},
 		{
 			Name: "container.cni.json", Type: typeOf("string"),
-			Doc:     "CNI result JSON of the pod sandbox",
-			Missing: "the result of the CNI is not recorded",
+			Doc:  "CNI result JSON of the pod sandbox",
+			From: "Container.pod.cni_json", bind: str(ofPod((*msg.Pod).GetCniJson)),
 		},
 		{
 			Name: "container.host_pid", Type: typeOf("bool"),
@@ -152,18 +152,18 @@ func containerFields() []Def {
 		},
 		{
 			Name: "proc.is_container_healthcheck", Type: typeOf("bool"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "True if the process runs the container's health check; Falco gives it no value any more",
+			From: "Process.flags", bind: boolean(checking(msg.ProcessFlag_PROCESS_FLAG_HEALTHCHECK)),
 		},
 		{
 			Name: "proc.is_container_liveness_probe", Type: typeOf("bool"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "True if the process runs the container's liveness probe; Falco gives it no value any more",
+			From: "Process.flags", bind: boolean(checking(msg.ProcessFlag_PROCESS_FLAG_LIVENESS)),
 		},
 		{
 			Name: "proc.is_container_readiness_probe", Type: typeOf("bool"), Flags: Deprecated,
-			Doc:  "Deprecated; always absent",
-			From: "Falco gives it no value any more", bind: never,
+			Doc:  "True if the process runs the container's readiness probe; Falco gives it no value any more",
+			From: "Process.flags", bind: boolean(checking(msg.ProcessFlag_PROCESS_FLAG_READINESS)),
 		},
 		{
 			Name: "k8s.pod.name", Type: typeOf("string"), Flags: Suggested,
@@ -212,8 +212,8 @@ func containerFields() []Def {
 		},
 		{
 			Name: "k8s.pod.cni.json", Type: typeOf("string"),
-			Doc:     "CNI result JSON of the pod",
-			Missing: "the result of the CNI is not recorded",
+			Doc:  "CNI result JSON of the pod",
+			From: "Container.pod.cni_json", bind: str(ofPod((*msg.Pod).GetCniJson)),
 		},
 		{
 			Name: "k8s.rc.name", Type: typeOf("string"), Flags: Deprecated,
