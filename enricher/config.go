@@ -18,6 +18,10 @@ type Config struct {
 	// all together.
 	HoldEvents int `yaml:"hold_events"`
 	HoldTotal  int `yaml:"hold_total"`
+	// Amendments bounds the containers that are remembered because events of
+	// theirs went on with less than everything, so that what becomes known
+	// later can follow; 0 for none.
+	Amendments int `yaml:"amendments"`
 	// History is how much of what was already handled is read again after a
 	// restart to rebuild what the steps knew.
 	History time.Duration `yaml:"history"`
@@ -33,6 +37,7 @@ func DefaultConfig() Config {
 		HoldFor:    500 * time.Millisecond,
 		HoldEvents: 4096,
 		HoldTotal:  65536,
+		Amendments: 4096,
 		History:    60 * time.Second,
 		Drain:      3 * time.Second,
 	}
@@ -62,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if c.HoldEvents < 0 {
 		errs = append(errs, fmt.Errorf("hold_events is %d, expected 0 or more", c.HoldEvents))
+	}
+	if c.Amendments < 0 {
+		errs = append(errs, fmt.Errorf("amendments is %d, expected 0 or more", c.Amendments))
 	}
 	if c.HoldTotal < c.HoldEvents {
 		errs = append(errs, fmt.Errorf("hold_total is %d, expected at least hold_events (%d)", c.HoldTotal, c.HoldEvents))

@@ -20,6 +20,15 @@
 // [Config.HoldFor] and within [Config.HoldEvents]; after that they go on with
 // what is known. Other containers and the host never wait.
 //
+// # Amendments
+//
+// When more becomes known of a container whose events have gone on without it,
+// a batch without events but with an amendment ([msg.Amendment]) follows in the
+// container's partition, so that whoever keeps such events may complete them.
+// There is one for each step from nothing over partial to complete. How many
+// containers are remembered for that is bounded by [Config.Amendments]; a stage
+// that is started again does not know what its predecessor owed.
+//
 // # Loss
 //
 // The sequence numbers of raw batches follow one another within a boot. A gap

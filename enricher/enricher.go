@@ -32,6 +32,8 @@ type Enricher struct {
 
 	split    *splitter
 	holds    *holds
+	amends   *amends
+	amendAt  time.Time
 	partSeq  []uint64
 	drops    []*msg.Drop // to go with the next batch
 	bootID   string
@@ -42,7 +44,7 @@ type Enricher struct {
 
 	counts struct {
 		batches, events, published, failed, lost, again, replayed atomic.Uint64
-		held, heldNow, expired                                    atomic.Uint64
+		held, heldNow, expired, amended                           atomic.Uint64
 	}
 }
 
@@ -60,6 +62,7 @@ func New(cfg Config, src Source, pub Publisher, steps []Step, log *slog.Logger, 
 		instance: strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36),
 		split:    newSplitter(),
 		holds:    newHolds(cfg),
+		amends:   newAmends(cfg.Amendments),
 		partSeq:  make([]uint64, cfg.Partitions),
 	}
 	for _, s := range steps {
@@ -166,14 +169,18 @@ func (e *Enricher) lastSeqOf(boot string) uint64 {
 func (e *Enricher) loop(ctx context.Context, deliveries <-chan msg.Delivery[*msg.Batch]) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
-	ticking := false
+	every := time.Hour
 	for {
-		if want := len(e.holds.m) > 0; want != ticking {
-			if ticking = want; want {
-				ticker.Reset(holdTick)
-			} else {
-				ticker.Reset(time.Hour)
-			}
+		want := time.Hour
+		switch {
+		case len(e.holds.m) > 0:
+			want = holdTick
+		case e.amends.open():
+			want = amendEvery
+		}
+		if want != every {
+			every = want
+			ticker.Reset(every)
 		}
 		select {
 		case <-ctx.Done():
@@ -181,7 +188,10 @@ func (e *Enricher) loop(ctx context.Context, deliveries <-chan msg.Delivery[*msg
 		case d := <-deliveries:
 			e.handle(ctx, d)
 		case now := <-ticker.C:
-			e.release(ctx, now)
+			if len(e.holds.m) > 0 {
+				e.release(ctx, now)
+			}
+			e.amendNow(ctx, now)
 		}
 	}
 }
@@ -193,6 +203,14 @@ func (e *Enricher) enrich(ctx context.Context, b *msg.Batch, replayed bool) {
 		now := time.Now()
 		e.stepTime[i].Add(now.Sub(last).Seconds())
 		last = now
+	}
+}
+
+// amendNow looks after amendments when it is time to.
+func (e *Enricher) amendNow(ctx context.Context, now time.Time) {
+	if now.Sub(e.amendAt) >= amendEvery && e.amends.open() {
+		e.amendAt = now
+		e.amend(ctx, now)
 	}
 }
 
@@ -210,6 +228,7 @@ func (e *Enricher) handle(ctx context.Context, d msg.Delivery[*msg.Batch]) {
 	if len(e.holds.m) > 0 {
 		e.release(ctx, now)
 	}
+	e.amendNow(ctx, now)
 	ready, waiting := e.sort(ctx, b, now)
 	if len(ready)+len(waiting) == 0 && len(e.drops) > 0 {
 		// Nothing to carry the drops: they travel alone.
@@ -271,6 +290,7 @@ func (e *Enricher) account(b *msg.Batch) {
 func (e *Enricher) publish(ctx context.Context, p part) {
 	b := p.batch
 	b.Partition, b.Enricher = p.partition, e.instance
+	e.owe(b, time.Now())
 	b.PartitionSeq = e.partSeq[p.partition]
 	e.partSeq[p.partition] += uint64(len(b.Events))
 	b.Drops, e.drops = e.drops, nil
@@ -331,6 +351,7 @@ func (e *Enricher) Health() (counters map[string]uint64, detail map[string]any) 
 		"batches": c.batches.Load(), "events": c.events.Load(), "published": c.published.Load(),
 		"failed": c.failed.Load(), "lost": c.lost.Load(), "again": c.again.Load(),
 		"replayed": c.replayed.Load(), "held": c.held.Load(), "hold_expired": c.expired.Load(),
+		"amended": c.amended.Load(),
 	}
 	detail = map[string]any{
 		"instance": e.instance, "partitions": e.cfg.Partitions, "held_now": c.heldNow.Load(),

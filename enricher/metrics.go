@@ -14,6 +14,9 @@ type metrics struct {
 	heldNow     prometheus.Gauge
 	heldExpired *prometheus.CounterVec
 	stepSeconds *prometheus.CounterVec
+
+	amended, amendsRefused prometheus.Counter
+	amendsOpen             prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -38,11 +41,20 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "held_events", Help: "Events that wait now.",
 		}),
 		heldExpired: vec("holds_expired_total", "Containers whose events went on without complete metadata, by the limit that ended the wait.", "limit"),
+		amended: counter("amendments_total",
+			"Containers of which more was told after events of theirs had gone on."),
+		amendsRefused: counter("amendments_refused_total",
+			"Containers of which nothing will be told later, for too many others were remembered."),
+		amendsOpen: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "tripline", Subsystem: "enricher",
+			Name: "amendments_open", Help: "Containers of which more may yet be told.",
+		}),
 		stepSeconds: vec("step_seconds_total", "Time spent in each step.", "step"),
 	}
 	for _, c := range []prometheus.Collector{
 		m.batches, m.events, m.published, m.failed, m.lost, m.again,
 		m.replayed, m.heldEvents, m.heldNow, m.heldExpired, m.stepSeconds,
+		m.amended, m.amendsRefused, m.amendsOpen,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

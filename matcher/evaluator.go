@@ -29,6 +29,7 @@ type Evaluator struct {
 	timers    []Timer
 	positions map[Timer][]int // in rs.Rules of a timer's rules, -1 for what is not run
 	times     map[uint32]map[string]hostTime
+	amended   amended
 
 	ev       Event
 	serial   uint64
@@ -77,7 +78,7 @@ func NewEvaluator(rs *Ruleset, log *slog.Logger) (*Evaluator, error) {
 }
 
 func newEvaluator(rs *Ruleset, log *slog.Logger, c *clock, onErr func(Rule, string)) (*Evaluator, error) {
-	e := &Evaluator{log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker), times: make(map[uint32]map[string]hostTime)}
+	e := &Evaluator{log: log, clock: c, onErr: onErr, workers: make(map[*compiled]Worker), times: make(map[uint32]map[string]hostTime), amended: make(amended)}
 	e.found = e.handle
 	if err := e.use(rs); err != nil {
 		return nil, err
@@ -151,6 +152,7 @@ func (e *Evaluator) Replay(b *msg.Batch, partition uint32, found map[string]bool
 
 // replay skips events of which skip says so, and returns how many it has shown.
 func (e *Evaluator) replay(b *msg.Batch, partition uint32, skip func(*msg.Event) bool, found map[string]bool, emit func(*msg.Detection)) (shown uint64) {
+	e.amended.learn(b)
 	e.emit, e.replaying, e.then = emit, true, found
 	defer func() { e.replaying, e.then, e.ev = false, nil, Event{} }()
 	for i, ev := range b.Events {
@@ -175,6 +177,7 @@ func (e *Evaluator) replay(b *msg.Batch, partition uint32, skip func(*msg.Event)
 // batch skips events of which skip, called once for each that a rule wants,
 // says so.
 func (e *Evaluator) batch(b *msg.Batch, partition uint32, skip func(*msg.Event) bool, emit func(*msg.Detection)) {
+	e.amended.learn(b)
 	e.emit = emit
 	e.batches++
 	e.progress.batch.Store(e.batches)

@@ -100,6 +100,7 @@ func (e *Evaluator) foundPast(n int, f Finding) {
 		e.fail(n, failError, err.Error(), "")
 		return
 	}
+	e.amended.complete(d.Event)
 	e.slots[n].findings++
 	e.stats.detections++
 	e.emit(d)

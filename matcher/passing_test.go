@@ -120,6 +120,26 @@ func TestTimePasses(t *testing.T) {
 			t.Errorf("the finding is about %+v at %v: %q", d.Event, d.Time, d.Output)
 		}
 	})
+	t.Run("with what became known of its container since", func(t *testing.T) {
+		e := waitEvaluator(t)
+		emit, got := collect()
+		partial := execAt(t, 1, 100)
+		partial.Containers[0] = &msg.Container{Id: "abc"}
+		e.Batch(partial, func(*msg.Detection) {})
+		e.Batch(&msg.Batch{Host: partial.Host, BootId: partial.BootId, Amendments: []*msg.Amendment{
+			{Container: &msg.Container{Id: "abc", Name: "web", Completeness: msg.Completeness_COMPLETENESS_COMPLETE}},
+			{Container: &msg.Container{Id: "other", Name: "other", Completeness: msg.Completeness_COMPLETENESS_COMPLETE}},
+			{},
+		}}, emit)
+		var d *msg.Detection
+		e.Quiet(time.Now().Add(17*time.Second), func(uint32) bool { return true }, func(_ uint32, x *msg.Detection) { d = x; emit(x) })
+		if diff := cmp.Diff([]string{id("waits", partial)}, got()); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
+		if c := d.Event.Container; c == nil || c.Name != "web" || c.Completeness != "complete" {
+			t.Errorf("the container is %+v", c)
+		}
+	})
 	t.Run("in silence", func(t *testing.T) {
 		e := waitEvaluator(t)
 		emit, got := collect()

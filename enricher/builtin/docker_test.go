@@ -111,6 +111,18 @@ func TestEngineThatIsAway(t *testing.T) {
 	waitFor(t, "the container becomes known", func() bool {
 		return s.await(s.exec(pid, cg, "/bin/sh")).Container().GetName() == "late"
 	})
+	waitFor(t, "what went before is amended", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, b := range s.out {
+			for _, a := range b.Amendments {
+				if c := a.Container; c.Id == id && c.Name == "late" && c.Completeness == msg.Completeness_COMPLETENESS_COMPLETE {
+					return true
+				}
+			}
+		}
+		return false
+	})
 }
 
 func TestHungRuntime(t *testing.T) {
