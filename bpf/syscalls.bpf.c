@@ -70,7 +70,8 @@ static __always_inline void call_parts(struct scratch *s, const struct tl_call *
 			part_strings(s, i, from, width);
 			break;
 		case TL_ARG_ADDRESS:
-			length = argument_length(r, arg);
+			/* An int: the upper half of the register means nothing. */
+			length = (u32)argument_length(r, arg);
 			if (length > TL_ADDRESS_MAX)
 				length = TL_ADDRESS_MAX;
 			if (length)

@@ -4,6 +4,7 @@ package ebpf
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/tripline/tripline/pkg/msg"
@@ -113,12 +114,21 @@ func (d *decoder) call(record []byte) error {
 	e := d.head(&r.head, d.thin(&r.head))
 	e.Ret = int64(r.ret)
 	compat := r.head.flags&flagCompat != 0
-	for i, a := range d.plans[r.head.event].args {
+	if compat && uint64(r.ret) >= 1<<32-4095 && uint64(r.ret) < 1<<32 {
+		// An error in the half of the register that the caller sees.
+		e.Ret = int64(int32(r.ret))
+	}
+	p := &d.plans[r.head.event]
+	backwards := p.backwards && (compat || runtime.GOARCH == "arm64")
+	for i, a := range p.args {
 		switch {
 		case i >= maxArgs:
 			set(e, i, value{})
 		case a.kind < catalogue.String:
 			raw := uint64(r.args[i])
+			if backwards && i >= 3 {
+				raw = uint64(r.args[7-i])
+			}
 			if a.open {
 				raw = catalogue.OpenFlagsFromArm64(raw)
 			}

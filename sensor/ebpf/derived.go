@@ -113,6 +113,7 @@ const (
 	magicPipe = 0x50495045
 	magicSock = 0x534f434b
 	magicAnon = 0x09041934
+	magicPid  = 0x50494446 // from 6.9; anonymous before
 )
 
 // filePath is a descriptor's path as /proc shows it.
@@ -123,6 +124,8 @@ func filePath(f *rawFile, name []byte) string {
 		return inode("pipe")
 	case magicSock:
 		return inode("socket")
+	case magicPid:
+		return "anon_inode:[pidfd]"
 	case magicAnon:
 		return "anon_inode:" + string(name)
 	}

@@ -16,6 +16,9 @@ var errMalformed = errors.New("the record's parts do not add up")
 type plan struct {
 	event *catalogue.Event
 	args  []argPlan
+	// backwards calls have their last two arguments the other way round on
+	// arm64 and on i386 (CONFIG_CLONE_BACKWARDS).
+	backwards bool
 }
 
 type argPlan struct {
@@ -31,7 +34,7 @@ type argPlan struct {
 func newPlans() []plan {
 	plans := make([]plan, catalogue.MaxID())
 	for e := range catalogue.All() {
-		p := plan{event: e, args: make([]argPlan, len(e.Params))}
+		p := plan{event: e, args: make([]argPlan, len(e.Params)), backwards: e.Name == "clone"}
 		for i := range e.Params {
 			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i]), e.Split32>>i&1 != 0, isOpen(&e.Params[i])}
 		}
@@ -90,8 +93,8 @@ func widthOf(p *catalogue.Param) width {
 		return wordUnsigned
 	}
 	w := widthOfType(p.Type)
-	// A set of bits has no sign.
-	if p.Kind == catalogue.Flags {
+	// A set of bits has no sign, nor has what is called unsigned, whatever its type.
+	if p.Kind == catalogue.Flags || p.Kind == catalogue.Uint {
 		switch w {
 		case signed32:
 			return unsigned32
