@@ -5,7 +5,7 @@
  * the one that the caller gave. Attempts that fail are told too, with the
  * reason as the result, except for making and accepting.
  */
-#include "include/hook.h"
+#include "include/connect.h"
 #include <bpf/bpf_tracing.h>
 
 enum {
@@ -134,9 +134,12 @@ static __always_inline struct scratch *socket_begin(const struct hook *h, u32 ev
 
 static __always_inline void connect_call(const struct hook *h, struct socket *socket)
 {
-	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_CONNECT);
 	bool known = !h->ret || h->ret == -EINPROGRESS;
+	struct scratch *s;
 
+	if (known)
+		tcp_connect_emit(h->task, h->id.flags, h->ret, socket);
+	s = socket_begin(h, TL_EVENT_SOCKET_CONNECT);
 	if (!s)
 		return;
 	derived_set(s, CONNECT_TYPE, BPF_CORE_READ(socket, type));

@@ -6,7 +6,7 @@
  * Headers are layered: kernel.h and record.h (types), then drift.h and arch.h
  * (what differs between kernels and machines), maps.h and call.h (memory, system
  * calls), then parts.h, path.h, task.h and file.h (what to say about strings,
- * paths, processes and files), then hook.h (derived events). A family includes
+ * paths, processes and files), then hook.h (derived events) and connect.h. A family includes
  * the last layer that it needs.
  */
 #include "syscalls.bpf.c"
@@ -24,6 +24,7 @@
 #include "identity.bpf.c"
 #include "uring.bpf.c"
 #include "signal.bpf.c"
+#include "net.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

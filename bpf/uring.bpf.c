@@ -5,7 +5,7 @@
  * of the name, and told when it completes, with the file that came of it. One
  * that asked for no completion is told at once, with what is known then.
  */
-#include "include/hook.h"
+#include "include/connect.h"
 #include <bpf/bpf_tracing.h>
 
 enum {
@@ -122,7 +122,8 @@ static __always_inline bool uring_wanted(u8 opcode)
 	if (uring_opens(opcode))
 		return event_wanted(TL_EVENT_FILE_OPEN) || event_wanted(TL_EVENT_IO_URING_OPEN);
 	return opcode == IORING_OP_CONNECT &&
-	       (event_wanted(TL_EVENT_SOCKET_CONNECT) || event_wanted(TL_EVENT_IO_URING_CONNECT));
+	       (event_wanted(TL_EVENT_SOCKET_CONNECT) || event_wanted(TL_EVENT_IO_URING_CONNECT) ||
+		event_wanted(TL_EVENT_TCP_CONNECT));
 }
 
 static __always_inline bool uring_polled(struct io_kiocb *req)
@@ -254,6 +255,12 @@ static __always_inline void uring_emit(struct io_kiocb *req, u8 opcode, s32 res,
 			file = uring_file(task, req, (void *)req, res);
 		uring_open_emit(task, req, res, u, file);
 		return;
+	}
+	if (complete && !res) {
+		struct socket *socket = socket_of(BPF_CORE_READ(req, file));
+
+		if (socket)
+			tcp_connect_emit(task, 0, res, socket);
 	}
 	uring_connect_emit(task, req, res, u->fd, TL_EVENT_SOCKET_CONNECT);
 	uring_connect_emit(task, req, res, u->fd, TL_EVENT_IO_URING_CONNECT);

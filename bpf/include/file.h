@@ -13,6 +13,7 @@ enum {
 	AF_UNIX = 1,
 	AF_INET = 2,
 	AF_INET6 = 10,
+	SOCK_STREAM = 1,
 
 	SOCKADDR_IN = 16,
 	SOCKADDR_IN6 = 28,

@@ -29,6 +29,7 @@ enum {
 	TL_LIST_MAX = 4096,
 	TL_LIST_ITEMS = 96,
 	TL_BYTES_MAX = 1024,
+	TL_PACKET_MAX = 1024,
 	TL_ADDRESS_MAX = 128,
 };
 
@@ -40,6 +41,7 @@ enum tl_kind {
 	TL_TASK, /* a process that existed before, from the iterator */
 	TL_CGROUP,
 	TL_DERIVED,
+	TL_PACKET,
 };
 
 /* Catalogue ids of what is not a system call. */
@@ -80,6 +82,10 @@ enum tl_event {
 	TL_EVENT_SOCKET_BIND = 1218,
 	TL_EVENT_SOCKET_SETSOCKOPT = 1219,
 	TL_EVENT_KERNEL_READ_FILE = 1224,
+	TL_EVENT_PACKET_DNS = 1300,
+	TL_EVENT_PACKET_DNS_REQUEST = 1301,
+	TL_EVENT_PACKET_DNS_RESPONSE = 1302,
+	TL_EVENT_TCP_CONNECT = 1303,
 };
 
 /* Flags of a record; the numbers are msg.EventFlag's. */
@@ -150,6 +156,19 @@ struct tl_derived {
 	__u64 present; /* bit i: args[i] is known */
 	__u64 args[TL_DERIVED_ARGS];
 	/* Parts follow; those with the number of an argument are its value. */
+};
+
+/* Something that goes over the network. */
+struct tl_packet {
+	struct tl_head head;
+	__s64 ret;
+	__u8 src[16]; /* the first four of an IPv4 address */
+	__u8 dst[16];
+	__u16 src_port;
+	__u16 dst_port;
+	__u16 family;
+	__u16 pad;
+	__u64 length; /* of the content, which may follow as the first part */
 };
 
 /* A descriptor. */

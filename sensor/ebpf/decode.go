@@ -28,6 +28,7 @@ type decoder struct {
 	clock *clock
 	plans []plan // by catalogue id
 	parts parts
+	names names
 }
 
 func newDecoder(b *batcher, c *clock) *decoder {
@@ -53,6 +54,8 @@ func (d *decoder) decode(record []byte) error {
 		err = d.cgroup(record)
 	case kindDerived:
 		err = d.derived(record)
+	case kindPacket:
+		err = d.packet(record)
 	default:
 		err = fmt.Errorf("record of kind %d", h.kind)
 	}

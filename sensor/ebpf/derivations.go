@@ -56,6 +56,7 @@ func derivations() []derivation {
 	// One of the two ways to see a submission is there.
 	uring := []string{"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete"}
 	signal := []string{"on_signal"}
+	dns := []string{"on_egress", "on_ingress"}
 	spaces := []string{"unshare", "setns"}
 	creds := []string{
 		"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups",
@@ -93,6 +94,10 @@ func derivations() []derivation {
 		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds},
 		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck},
 		{event: "signal_generate", programs: signal, required: signal},
+		{event: "net_packet_dns", programs: dns, required: dns},
+		{event: "net_packet_dns_request", programs: dns[:1], required: dns[:1]},
+		{event: "net_packet_dns_response", programs: dns, required: dns},
+		{event: "net_tcp_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
 		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
 	}
 }

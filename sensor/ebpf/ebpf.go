@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,6 +31,8 @@ type Source struct {
 	mem     []byte
 	calls   *callTable
 	derived *derived
+	// cgroupRoot is where the cgroup v2 hierarchy is mounted, "" where it is not.
+	cgroupRoot string
 
 	events, lifecycle *ring
 
@@ -92,6 +95,9 @@ func (s *Source) load() error {
 	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
 	s.calls = newCallTable(s.shared, s.cfg.Files)
 	s.derived = newDerived(func(program string) bool { return !skipped[program] })
+	if s.cgroupRoot = cgroupRoot(); s.cgroupRoot == "" {
+		s.derived.refuse("no cgroup v2 hierarchy is mounted here", "on_egress", "on_ingress")
+	}
 	s.derived.mark(s.shared)
 	if err := fillHooks(m, skipped); err != nil {
 		return err
@@ -159,7 +165,12 @@ func (s *Source) attach(name string) error {
 	if err != nil {
 		return err
 	}
-	l, err := p.AttachGeneric()
+	var l *bpf.BPFLink
+	if strings.HasPrefix(p.SectionName(), "cgroup_skb/") {
+		l, err = p.AttachCgroup(s.cgroupRoot)
+	} else {
+		l, err = p.AttachGeneric()
+	}
 	if err != nil {
 		return explain(err, "attaching "+name)
 	}

@@ -23,6 +23,7 @@ type (
 	rawProcess = C.struct_tl_process
 	rawCgroup  = C.struct_tl_cgroup_event
 	rawDerived = C.struct_tl_derived
+	rawPacket  = C.struct_tl_packet
 	rawFile    = C.struct_tl_file
 	rawCred    = C.struct_tl_cred
 	rawPart    = C.struct_tl_part
@@ -43,6 +44,7 @@ const (
 	kindTask    = C.TL_TASK
 	kindCgroup  = C.TL_CGROUP
 	kindDerived = C.TL_DERIVED
+	kindPacket  = C.TL_PACKET
 
 	maxCalls   = C.TL_CALLS
 	maxEvents  = C.TL_EVENTS

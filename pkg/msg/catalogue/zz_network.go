@@ -3,7 +3,7 @@
 package catalogue
 
 var networkEvents = [...]Event{
-	{ID: 1300, Name: "net_packet_dns", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"network_events"}, Doc: "A DNS message was sent or received.", Params: []Param{
+	{ID: 1300, Name: "net_packet_dns", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"network_events"}, Doc: "A DNS question was sent over UDP, or the answer came; told of who asks.", Params: []Param{
 		{Name: "src", Type: "const char*", Kind: String},
 		{Name: "dst", Type: "const char*", Kind: String},
 		{Name: "src_port", Type: "u16", Kind: Uint},
@@ -12,7 +12,7 @@ var networkEvents = [...]Event{
 		{Name: "dns_questions", Type: "const char**", Kind: Strings},
 		{Name: "dns_response", Type: "const char**", Kind: Strings},
 	}},
-	{ID: 1301, Name: "net_packet_dns_request", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events"}, Doc: "A DNS question was sent or received.", Params: []Param{
+	{ID: 1301, Name: "net_packet_dns_request", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events"}, Doc: "A DNS question was sent over UDP; told of who asks.", Params: []Param{
 		{Name: "src", Type: "const char*", Kind: String},
 		{Name: "dst", Type: "const char*", Kind: String},
 		{Name: "src_port", Type: "u16", Kind: Uint},
@@ -20,7 +20,7 @@ var networkEvents = [...]Event{
 		{Name: "id", Type: "u16", Kind: Uint},
 		{Name: "dns_questions", Type: "const char**", Kind: Strings},
 	}},
-	{ID: 1302, Name: "net_packet_dns_response", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events"}, Doc: "A DNS answer was sent or received.", Params: []Param{
+	{ID: 1302, Name: "net_packet_dns_response", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events"}, Doc: "A DNS answer came over UDP; told of who asked.", Params: []Param{
 		{Name: "src", Type: "const char*", Kind: String},
 		{Name: "dst", Type: "const char*", Kind: String},
 		{Name: "src_port", Type: "u16", Kind: Uint},
@@ -30,7 +30,7 @@ var networkEvents = [...]Event{
 		{Name: "dns_response", Type: "const char**", Kind: Strings},
 		{Name: "rcode", Type: "u8", Kind: Uint},
 	}},
-	{ID: 1303, Name: "net_tcp_connect", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events", "flows"}, Doc: "A TCP connection was started.", Params: []Param{
+	{ID: 1303, Name: "net_tcp_connect", Class: Network, NrX86: -1, NrI386: -1, NrArm64: -1, NrX32: -1, Sets: []string{"default", "network_events", "flows"}, Doc: "A TCP connection was started, dst_dns being what DNS answers told of the address if those are watched too.", Params: []Param{
 		{Name: "dst", Type: "const char*", Kind: String},
 		{Name: "dst_port", Type: "u16", Kind: Uint},
 		{Name: "dst_dns", Type: "const char**", Kind: Strings},
