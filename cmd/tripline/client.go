@@ -42,6 +42,27 @@ func (f *clientFlags) connect(ctx context.Context, command string) (*bus.Bus, er
 	}
 	c := bus.DefaultConfig()
 	c.URL, c.CredentialsFile, c.NKeyFile, c.TLS.CAFile = f.nats, f.credentials, f.nkey, f.ca
+	return join(ctx, c, command)
+}
+
+// connectAs joins the server that a configuration names, unless a flag does.
+func (f *clientFlags) connectAs(ctx context.Context, command string, cfg *config, fs *pflag.FlagSet) (*bus.Bus, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	c := cfg.NATS.Config
+	for _, x := range []struct {
+		flag, value string
+		to          *string
+	}{{"nats", f.nats, &c.URL}, {"credentials", f.credentials, &c.CredentialsFile}, {"nkey", f.nkey, &c.NKeyFile}, {"tls-ca", f.ca, &c.TLS.CAFile}} {
+		if fs.Changed(x.flag) {
+			*x.to = x.value
+		}
+	}
+	return join(ctx, c, command)
+}
+
+func join(ctx context.Context, c bus.Config, command string) (*bus.Bus, error) {
 	c.Name = fmt.Sprintf("tripline %s %d", command, os.Getpid())
 	c.ConnectWait = 0
 	return bus.Connect(ctx, c, discard(), prometheus.NewRegistry())

@@ -214,7 +214,7 @@ func (p *pipeline) addMatcher(ctx context.Context, log *slog.Logger) error {
 }
 
 func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
-	env := notifiers.Env{Stdout: p.stdout, Condition: condition}
+	env := sinkEnv(p.bus, p.stdout)
 	rules, err := p.cfg.Notifier.Rules(env)
 	if err != nil {
 		return err
@@ -235,6 +235,16 @@ func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
 		return wait(ctx)
 	})
 	return nil
+}
+
+// sinkEnv is what sinks get from this process; without a bus those that
+// publish there cannot be made.
+func sinkEnv(b *bus.Bus, stdout io.Writer) notifiers.Env {
+	e := notifiers.Env{Stdout: stdout, Condition: condition}
+	if b != nil {
+		e.Publish = b.Publish
+	}
+	return e
 }
 
 // condition lends the notifier the language of the rules.

@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "hook": hook, "posted": posted, "long": long,
+			"code": code, "hook": hook, "posted": posted, "long": long, "expand": expand,
 		},
 	})
 }
@@ -99,6 +99,11 @@ func hook(ts *testscript.TestScript, _ bool, args []string) {
 		srv.Close()
 		_ = out.Close()
 	})
+}
+
+// expand puts variables of the environment into a copy of a file: expand FILE COPY.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }
 
 // posted checks how often something was posted: posted N.

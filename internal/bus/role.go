@@ -23,7 +23,7 @@ const (
 	RoleEnricher = "enricher" // reads the raw events of its host, publishes enriched ones
 	RoleAgent    = "agent"    // both in one process, as on most hosts
 	RoleMatcher  = "matcher"  // reads enriched events, publishes detections and demand
-	RoleNotifier = "notifier" // reads detections, publishes dead letters
+	RoleNotifier = "notifier" // reads detections, publishes and reads dead letters
 	RoleTail     = "tail"     // people: sees live events, detections and state; asks for events
 	RoleAdmin    = "admin"    // makes the streams; may do everything
 )
@@ -123,6 +123,9 @@ func (p *permissions) notifier() {
 		msg.SubjectHealth+"."+RoleNotifier+".*",
 	)
 	p.consume(StreamDetections, "")
+	// To look at what could not be delivered, and to send it again.
+	p.consume(StreamDead, msg.SubjectDead+".*")
+	p.add(api("STREAM.MSG.GET", StreamDead), api("DIRECT.GET", StreamDead), api("STREAM.MSG.DELETE", StreamDead))
 }
 
 func (p *permissions) tail() {

@@ -162,6 +162,91 @@ func TestBury(t *testing.T) {
 	}
 }
 
+// Dead letters are listed, looked at, sent again and removed then; one that is
+// buried again stays.
+func TestDeadLettersAreSentAgain(t *testing.T) {
+	b := bustest.New(t)
+	c := b.SinkConsumer()
+	const n = 600
+	for i := range n {
+		for _, sink := range []string{"hook", "other"} {
+			if sink == "hook" || i < 3 {
+				if err := c.Bury(context30(t), msg.DeadLetter{Sink: sink, Reason: "server", Error: "500", Attempts: 3, Detection: detection(fmt.Sprint("d", i))}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	list := func(sink string) (ids []string, seqs []uint64) {
+		if err := b.DeadLetters(context30(t), sink, func(d bus.Dead) error {
+			ids, seqs = append(ids, d.Detection.ID), append(seqs, d.Seq)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return ids, seqs
+	}
+	if all, _ := list(""); len(all) != n+3 {
+		t.Errorf("%d letters of all sinks", len(all))
+	}
+	ids, seqs := list("hook")
+	if len(ids) != n || ids[0] != "d0" || ids[n-1] != fmt.Sprint("d", n-1) {
+		t.Fatalf("%d letters, %v …", len(ids), ids[:1])
+	}
+	one, err := b.DeadLetter(context30(t), seqs[5])
+	if err != nil || one.Detection.ID != "d5" || one.Reason != "server" {
+		t.Errorf("%+v, %v", one, err)
+	}
+	if _, err := b.DeadLetter(context30(t), 1<<40); !errors.Is(err, bus.ErrNoSuchLetter) {
+		t.Errorf("no such letter: %v", err)
+	}
+	src, err := b.DeadSource(context30(t), "hook", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	ctx, cancel := context.WithCancel(context30(t))
+	defer cancel()
+	go func() { <-src.Done(); cancel() }()
+	var got []string
+	for {
+		ds, err := src.Receive(ctx, "hook", 100)
+		if err != nil {
+			break
+		}
+		for i, d := range ds {
+			got = append(got, d.Value.ID)
+			if len(got) == 1 && i == 0 {
+				if err := src.Bury(ctx, msg.DeadLetter{Reason: "client", Error: "400", Detection: detection(d.Value.ID)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(got) == 2 {
+				d.Ack(errors.New("stopped"))
+				continue
+			}
+			d.Ack(nil)
+		}
+	}
+	if !slices.Equal(got, ids) {
+		t.Errorf("received %d", len(got))
+	}
+	if sent, kept, err := src.Result(); sent != n-2 || kept["d0"] != "client: 400" || err != nil {
+		t.Errorf("%d sent, kept %v, %v", sent, kept, err)
+	}
+	if left, seqs := list("hook"); !slices.Equal(left, []string{"d0", "d1"}) {
+		t.Errorf("left %v", left)
+	} else if err := b.ForgetDead(context30(t), seqs[0]); err != nil {
+		t.Error(err)
+	}
+	if left, _ := list("hook"); len(left) != 1 {
+		t.Errorf("left %v", left)
+	}
+	if left, _ := list("other"); len(left) != 3 {
+		t.Errorf("another sink's: %v", left)
+	}
+}
+
 // The payload is the documented JSON, readable with any NATS client.
 func TestDetectionIsJSONOnItsSubject(t *testing.T) {
 	b := bustest.New(t)

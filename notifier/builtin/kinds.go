@@ -7,6 +7,7 @@ import (
 	"github.com/tripline/tripline/notifier/alertmanager"
 	"github.com/tripline/tripline/notifier/discord"
 	"github.com/tripline/tripline/notifier/file"
+	"github.com/tripline/tripline/notifier/nats"
 	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
@@ -20,6 +21,9 @@ import (
 type Env struct {
 	// Stdout is where sinks of type stdout print.
 	Stdout io.Writer
+	// Publish sends a message on NATS, on the connection of this process; nil
+	// where there is none. See nats.Publisher.
+	Publish nats.Publisher
 	// Condition makes conditions in the rules' language; nil where there are
 	// none.
 	Condition policy.Compiler
@@ -37,6 +41,7 @@ func kinds() []kind {
 		chat("discord", discord.DefaultConfig, newDiscord),
 		chat("teams", teams.DefaultConfig, newTeams),
 		chat("telegram", telegram.DefaultConfig, newTelegram),
+		sink("nats", nats.DefaultConfig, newNATS),
 	}
 }
 
@@ -59,3 +64,5 @@ func newDiscord(c discord.Config, _ Env) (notifier.Sink, error) { return discord
 func newTeams(c teams.Config, _ Env) (notifier.Sink, error) { return teams.New(c) }
 
 func newTelegram(c telegram.Config, _ Env) (notifier.Sink, error) { return telegram.New(c) }
+
+func newNATS(c nats.Config, e Env) (notifier.Sink, error) { return nats.New(c, e.Publish) }

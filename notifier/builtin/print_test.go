@@ -37,6 +37,7 @@ sinks:
   - {name: g, type: discord, url_file: /s/discord}
   - {name: h, type: teams, url_file: /s/teams}
   - {name: i, type: telegram, token_file: /s/tg, chat_id: "-1001", thread_id: 3, silent: true}
+  - {name: j, type: nats, subject: "a.b", stored: true, timeout: 3s}
 `
 
 // TestPrintedIsReadBack: what is printed is the same configuration.

@@ -110,6 +110,7 @@ func functions() template.FuncMap {
 		"terminal":     func(v any) string { return Terminal(text(v)) },
 		"html":         func(v any) string { return html.EscapeString(text(v)) },
 		"urlquery":     func(v any) string { return url.QueryEscape(text(v)) },
+		"subject":      func(v any) string { return msg.Token(text(v)) },
 		"quote":        func(v any) string { return strconv.Quote(text(v)) },
 		"b64enc":       func(v any) string { return base64.StdEncoding.EncodeToString([]byte(text(v))) },
 		"map":          Map,

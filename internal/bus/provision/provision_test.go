@@ -337,6 +337,16 @@ func TestStagesWithTheirKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	told[0].Ack(nil)
+	letters := 0
+	if err := notifier.DeadLetters(ctx, "s", func(d bus.Dead) error {
+		letters++
+		if _, err := notifier.DeadLetter(ctx, d.Seq); err != nil {
+			return err
+		}
+		return notifier.ForgetDead(ctx, d.Seq)
+	}); err != nil || letters != 1 {
+		t.Fatalf("%d dead letters, %v", letters, err)
+	}
 	if _, err := sinks.Pending(ctx); err != nil {
 		t.Fatal(err)
 	}
