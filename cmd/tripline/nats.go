@@ -77,13 +77,17 @@ func tellWritten(w io.Writer, dir string, written []string) {
 }
 
 func newNATSSetup() *cobra.Command {
-	f := &runFlags{}
+	f, watch := &runFlags{}, false
 	c := &cobra.Command{
 		Use:   "setup",
 		Short: "Make the streams on a server, or bring them in line with the configuration",
 		Long: `Make the streams and buckets on a NATS server that is not embedded, or bring
 their bounds, replicas and edges in line with the configuration. It needs the
-key of the role admin where the server asks for one. The stages wait for this.`,
+key of the role admin where the server asks for one. The stages wait for this.
+
+Streams in memory go with their server. With --watch the command stays, and
+makes them anew after the server was restarted; the embedded server of
+"tripline run nats" does that by itself.`,
 		Example: `  tripline nats setup --nats tls://hub.example:4222 --nkey keys/admin.nk --tls-ca ca.crt --replicas 3`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -110,9 +114,13 @@ key of the role admin where the server asks for one. The stages wait for this.`,
 			for _, s := range streams {
 				fmt.Fprintf(cmd.OutOrStdout(), "%-20s %s, %d messages\n", s.Name, s.Storage, s.Messages)
 			}
+			if watch {
+				<-cmd.Context().Done()
+			}
 			return nil
 		},
 	}
 	f.registerNATS(c.Flags())
+	c.Flags().BoolVar(&watch, "watch", false, "stay, and make the streams anew when the server has lost them")
 	return c
 }

@@ -71,6 +71,8 @@ func (f *runFlags) registerNATS(fs *pflag.FlagSet) {
 	text(f, fs, "tls-ca", "nats: `file` with the certificates of the authorities that vouch for the server", func(c *config) *string { return &c.NATS.TLS.CAFile })
 	replicas := fs.Int("replicas", 0, "nats: `servers` of a cluster that each keep detections, dead letters and demand")
 	f.set["replicas"] = func(c *config) error { c.NATS.Streams.Replicas = *replicas; return nil }
+	yes(f, fs, "edge-events", "nats: fetch the edges' enriched events too, for matchers here", func(c *config) *bool { return &c.NATS.Streams.EdgeEvents })
+	yes(f, fs, "hub-demand", "nats, at an edge: serve what matchers and people at the hub ask for", func(c *config) *bool { return &c.NATS.Streams.HubDemand })
 	list(f, fs, "edges", "nats: `names` of hosts whose own servers store detections, which are fetched from there", func(c *config) *[]string { return &c.NATS.Streams.Edges })
 }
 
@@ -81,6 +83,11 @@ type webhookFlags struct {
 // text and list bind a flag to a field of the configuration.
 func text(f *runFlags, fs *pflag.FlagSet, name, usage string, field func(*config) *string) {
 	v := fs.String(name, "", usage)
+	f.set[name] = func(c *config) error { *field(c) = *v; return nil }
+}
+
+func yes(f *runFlags, fs *pflag.FlagSet, name, usage string, field func(*config) *bool) {
+	v := fs.Bool(name, false, usage)
 	f.set[name] = func(c *config) error { *field(c) = *v; return nil }
 }
 

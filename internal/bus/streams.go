@@ -39,12 +39,17 @@ var errNotOurs = errors.New("it is not there and these credentials do not permit
 func (b *Bus) ensureSoon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(b.cfg.ConnectWait, apiTimeout))
 	defer cancel()
-	for told := false; ; told = true {
-		err := b.ensure(ctx)
+	told := false
+	for patience := time.Second; ; patience = min(2*patience, 2*apiTimeout) {
+		// A request that came while there was no leader is never answered.
+		try, cancel := context.WithTimeout(ctx, patience)
+		err := b.ensure(try)
+		cancel()
 		if err == nil || !soon(err) {
 			return err
 		}
 		if !told {
+			told = true
 			b.log.Info("waiting for the streams", "server", b.where(), "err", err)
 		}
 		if !sleep(ctx, reconnectWait) {
@@ -80,9 +85,17 @@ func (b *Bus) ensure(ctx context.Context) error {
 	c := b.cfg.Streams
 	detections := stream(StreamDetections, msg.SubjectDetections, c.Detections, c.Replicas)
 	detections.Sources = fromEdges(StreamDetections, c.Edges)
+	events := b.eventsStream(c)
+	if c.EdgeEvents {
+		events.Sources = fromEdges(StreamEvents, c.Edges)
+	}
+	demand := jetstream.KeyValueConfig{Bucket: msg.BucketDemand, Description: "who needs which events", TTL: b.cfg.DemandTTL, LimitMarkerTTL: b.cfg.DemandTTL, Storage: jetstream.FileStorage, MaxBytes: 16 << 20, Replicas: c.Replicas}
+	if c.HubDemand {
+		demand.Sources = []*jetstream.StreamSource{{Name: msg.BucketDemand, Domain: HubDomain}}
+	}
 	for _, want := range []jetstream.StreamConfig{
 		stream(StreamRaw, msg.SubjectRaw, c.Raw, 1),
-		b.eventsStream(c),
+		events,
 		detections,
 		stream(StreamDead, msg.SubjectDead, c.Dead, c.Replicas),
 	} {
@@ -97,7 +110,7 @@ func (b *Bus) ensure(ctx context.Context) error {
 		}
 	}
 	for _, want := range []jetstream.KeyValueConfig{
-		{Bucket: msg.BucketDemand, Description: "who needs which events", TTL: b.cfg.DemandTTL, LimitMarkerTTL: b.cfg.DemandTTL, Storage: jetstream.FileStorage, MaxBytes: 16 << 20, Replicas: c.Replicas},
+		demand,
 		{Bucket: msg.BucketRules, Description: "rule bundles", History: 5, Storage: jetstream.FileStorage, MaxBytes: 64 << 20, Replicas: c.Replicas},
 		{Bucket: bucketMatchers, Description: "matchers that share the partitions", TTL: b.cfg.Consumer.MemberTTL, LimitMarkerTTL: time.Second, Storage: jetstream.MemoryStorage, MaxBytes: 1 << 20, Replicas: c.Replicas},
 	} {
@@ -204,7 +217,7 @@ func (b *Bus) ensureBucket(ctx context.Context, want jetstream.KeyValueConfig) e
 	if err != nil {
 		return err
 	}
-	if have.TTL() == want.TTL && have.LimitMarkerTTL() == want.LimitMarkerTTL {
+	if have.TTL() == want.TTL && have.LimitMarkerTTL() == want.LimitMarkerTTL && slices.Equal(domains(have.Config().Sources), domains(want.Sources)) {
 		return nil
 	}
 	_, err = b.js.UpdateKeyValue(ctx, want)

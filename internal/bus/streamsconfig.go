@@ -34,6 +34,12 @@ type StreamsConfig struct {
 	// Edges name hosts whose own servers store detections and forward them:
 	// the stream of detections here takes over what those streams hold.
 	Edges []string `yaml:"edges"`
+	// EdgeEvents also takes over their enriched events, for matchers here
+	// instead of there.
+	EdgeEvents bool `yaml:"edge_events"`
+	// HubDemand, at an edge, has its sensor serve what matchers and people at
+	// the hub ask for, too.
+	HubDemand bool `yaml:"hub_demand"`
 }
 
 // StreamConfig bounds one stream.

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"bytes"
+	"net"
 	"path"
 	"strconv"
 	"text/template"
@@ -29,6 +30,17 @@ func (c config) of(name string) config {
 // HubDomain is the JetStream domain of the servers that edges forward to.
 func (config) HubDomain() string { return bus.HubDomain }
 
+// Listen is the address that the server listens on.
+func (c config) Listen() string {
+	switch {
+	case c.Address != "":
+		return c.Address
+	case net.ParseIP(c.Name) != nil:
+		return c.Name
+	}
+	return "0.0.0.0"
+}
+
 // Cluster says whether there are fellow servers.
 func (c config) Cluster() bool { return len(c.Servers) > 1 }
 
@@ -47,7 +59,7 @@ func (config) Local() []string {
 const (
 	serverText = `# Made by tripline nats init; run it again to add hosts, servers and edges.
 server_name: {{quote .Name}}
-listen: "{{.Address}}:{{.ClientPort}}"
+listen: "{{.Listen}}:{{.ClientPort}}"
 max_payload: 8MB
 # A reader that stands still is cut off before it costs others anything.
 write_deadline: "1s"
@@ -57,7 +69,9 @@ tls {
   min_version: "1.2"
 }
 jetstream {
+{{- if .StoreDir}}
   store_dir: {{quote .StoreDir}}
+{{- end}}
   max_memory_store: {{.MaxMemory}}
   max_file_store: {{.MaxStore}}
 {{- if .Leaves}}
@@ -67,7 +81,7 @@ jetstream {
 {{- if .Cluster}}
 cluster {
   name: tripline
-  listen: "{{.Address}}:{{.ClusterPort}}"
+  listen: "{{.Listen}}:{{.ClusterPort}}"
   routes: [
 {{- range .Servers}}
     {{quote (printf "nats-route://%s:%d" . $.ClusterPort)}}
@@ -83,7 +97,7 @@ cluster {
 {{- end}}
 {{- if .Leaves}}
 leafnodes {
-  listen: "{{.Address}}:{{.LeafPort}}"
+  listen: "{{.Listen}}:{{.LeafPort}}"
   tls {
     cert_file: {{quote (.File "servers" "server.crt")}}
     key_file: {{quote (.File "servers" "server.key")}}
@@ -115,7 +129,9 @@ listen: "127.0.0.1:{{.ClientPort}}"
 max_payload: 8MB
 write_deadline: "1s"
 jetstream {
+{{- if .StoreDir}}
   store_dir: {{quote .StoreDir}}
+{{- end}}
   max_memory_store: {{.MaxMemory}}
   max_file_store: {{.MaxStore}}
   domain: {{quote .Name}}

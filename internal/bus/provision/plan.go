@@ -25,10 +25,12 @@ type Plan struct {
 	Edges []string
 	// Publish are further subjects that notifiers may publish to.
 	Publish []string
-	// StoreDir is where the servers keep their streams.
+	// StoreDir is where the servers keep their streams; "" leaves it to whoever
+	// starts them.
 	StoreDir string
 	// Address, ClientPort, ClusterPort and LeafPort are listened on by every
-	// server.
+	// server. No address is the server's own, where that is its name, and all
+	// addresses otherwise.
 	Address                           string
 	ClientPort, ClusterPort, LeafPort int
 	// MaxMemory and MaxStore bound the streams of one server, in bytes.
@@ -43,7 +45,6 @@ func DefaultPlan() Plan {
 		Dir:        "nats",
 		Servers:    []string{"localhost"},
 		StoreDir:   "/var/lib/tripline/nats",
-		Address:    "0.0.0.0",
 		ClientPort: 4222, ClusterPort: 6222, LeafPort: 7422,
 		MaxMemory: server.MaxMemory, MaxStore: server.MaxStore,
 	}
@@ -54,7 +55,7 @@ func (p Plan) Validate() error {
 	if p.Dir == "" {
 		return errors.New("no directory is named")
 	}
-	if net.ParseIP(p.Address) == nil {
+	if p.Address != "" && net.ParseIP(p.Address) == nil {
 		return fmt.Errorf("listen address %q: expected an address such as 0.0.0.0", p.Address)
 	}
 	if len(p.Servers) == 0 {
