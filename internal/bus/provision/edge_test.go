@@ -64,14 +64,16 @@ func TestHubAway(t *testing.T) {
 		t.Helper()
 		started := time.Now()
 		for len(got) < n {
-			d, err := sink.Receive(ctx, "s")
+			all, err := sink.Receive(ctx, "s", 100)
 			if err != nil {
 				t.Fatalf("after %d of %d detections: %v", len(got), n, err)
 			}
-			d.Ack(nil)
-			if !seen[d.Value.ID] {
-				seen[d.Value.ID] = true
-				got = append(got, d.Value.ID)
+			for _, d := range all {
+				d.Ack(nil)
+				if id := d.Value.Detection.ID; !seen[id] {
+					seen[id] = true
+					got = append(got, id)
+				}
 			}
 		}
 		return time.Since(started)
