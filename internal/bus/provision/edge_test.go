@@ -70,7 +70,7 @@ func TestHubAway(t *testing.T) {
 			}
 			for _, d := range all {
 				d.Ack(nil)
-				if id := d.Value.Detection.ID; !seen[id] {
+				if id := d.Value.ID; !seen[id] {
 					seen[id] = true
 					got = append(got, id)
 				}
