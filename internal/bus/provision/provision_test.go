@@ -333,10 +333,6 @@ func TestStagesWithTheirKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := told[0].Value.Detection()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := sinks.Bury(ctx, msg.DeadLetter{Sink: "s", Detection: dead, Reason: "test"}); err != nil {
 		t.Fatal(err)
 	}

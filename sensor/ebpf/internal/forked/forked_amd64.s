@@ -50,7 +50,8 @@ parent:
 	RET
 
 // func Call32(nr, a1, a2, a3, a4, a5, a6 uintptr) int
-TEXT ·Call32(SB), NOSPLIT, $0-64
+TEXT ·Call32(SB), NOSPLIT, $16-64
+	MOVQ	BP, saved-8(SP)
 	CLONE
 	TESTQ	AX, AX
 	JNE	parent
