@@ -50,6 +50,7 @@ func New(cfg Config, src Source, pub Publisher, dem Demander, langs []Language, 
 		return nil, err
 	}
 	m.metrics = newMetrics(reg)
+	reg.MustRegister(languageCounters{&m.rules})
 	m.take(rs, nil)
 	return m, nil
 }
@@ -184,7 +185,9 @@ func (m *Matcher) Health() (counters map[string]uint64, detail map[string]any) {
 	if len(problems) > 0 {
 		detail["problems"] = problems
 	}
-	return m.metrics.counters(), detail
+	counters = m.metrics.counters()
+	rs.counters(func(_, name string, n uint64) { counters[name] += n })
+	return counters, detail
 }
 
 // busiest lists the rules that cost most, with what an evaluation of them

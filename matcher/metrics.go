@@ -110,3 +110,25 @@ func (m *metrics) counters() map[string]uint64 {
 		"recalls": m.recalls.n.Load(), "recalled": m.recalled.n.Load(), "recall_failures": m.recallFailures.n.Load(),
 	}
 }
+
+// languageCounters shows what the languages of the ruleset in force count.
+type languageCounters struct{ rules *atomic.Pointer[Ruleset] }
+
+func languageCounterDesc() *prometheus.Desc {
+	return prometheus.NewDesc("tripline_matcher_language_total", "What languages count of their rules, since they were loaded.", []string{"language", "counter"}, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (c languageCounters) Describe(out chan<- *prometheus.Desc) { out <- languageCounterDesc() }
+
+// Collect implements [prometheus.Collector].
+func (c languageCounters) Collect(out chan<- prometheus.Metric) {
+	rs := c.rules.Load()
+	if rs == nil {
+		return
+	}
+	desc := languageCounterDesc()
+	rs.counters(func(language, name string, n uint64) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), language, name)
+	})
+}

@@ -60,6 +60,13 @@ type Timer interface {
 	Pass(partition uint32, host string, now int64, found func(rule int, f Finding))
 }
 
+// Counter is implemented by a [Program] that counts what its rules did without
+// saying so, such as events that they left alone.
+type Counter interface {
+	// Counters gives what was counted so far, by name.
+	Counters() map[string]uint64
+}
+
 // Rule is what the matcher and its user know of a rule.
 type Rule struct {
 	Info     msg.RuleInfo

@@ -72,6 +72,17 @@ func (rs *Ruleset) Window() time.Duration {
 	return most
 }
 
+// counters calls visit for what languages count.
+func (rs *Ruleset) counters(visit func(language, name string, n uint64)) {
+	for _, c := range rs.languages {
+		if k, ok := c.program.(Counter); ok {
+			for name, n := range k.Counters() {
+				visit(c.lang.Name(), name, n)
+			}
+		}
+	}
+}
+
 // newRuleset joins the compiled languages. Order says which source a file
 // came from.
 func newRuleset(languages []*compiled, order func(file string) int, sel []string) *Ruleset {

@@ -149,6 +149,9 @@ func showGates(w io.Writer, all []*instance) {
 
 func showProblems(w io.Writer, all []*instance) {
 	for _, i := range all {
+		if n := i.last.Counters["state_evicted"]; n > 0 {
+			fmt.Fprintf(w, "\nthe rules of %s had too much to remember: %d groups of events were dropped (max_state, max_state_bytes)\n", i.last.Instance, n)
+		}
 		if problems := texts(i.last.Detail["problems"]); len(problems) > 0 {
 			fmt.Fprintf(w, "\nthe rules of %s have problems:\n", i.last.Instance)
 			for _, p := range problems {

@@ -34,11 +34,17 @@ type Config struct {
 	AppendOutput []loader.Append `yaml:"append_output"`
 	// StaticFields are constants that rules see as static.<name>.
 	StaticFields map[string]string `yaml:"static_fields"`
-	// MaxState bounds what each rule with a threshold remembers of a partition:
-	// the events, or values, and groups that it counts. Beyond it, the groups
-	// that changed longest ago are dropped.
+	// MaxState bounds what each rule about several events remembers of a
+	// partition: the events, or values, and groups that it counts. Beyond it,
+	// the groups that changed longest ago are dropped.
 	MaxState int `yaml:"max_state"`
+	// MaxStateBytes bounds about how much memory all that takes in each of the
+	// matcher's workers; then the rule that remembers most drops groups.
+	MaxStateBytes int `yaml:"max_state_bytes"`
 }
+
+// minStateBytes is the least of MaxStateBytes.
+const minStateBytes = 1 << 20
 
 // Selection is an entry of Rules: one of both.
 type Selection struct {
@@ -59,6 +65,8 @@ func DefaultConfig() Config {
 		Priority:     msg.Debug,
 		AppendOutput: []loader.Append{{Suggested: true}},
 		MaxState:     1 << 17,
+
+		MaxStateBytes: 64 << 20,
 	}
 }
 
@@ -69,6 +77,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxState <= loader.MaxCount {
 		return fmt.Errorf("max_state is %d, expected more than %d, the largest count of a threshold", c.MaxState, loader.MaxCount)
+	}
+	if c.MaxStateBytes < minStateBytes {
+		return fmt.Errorf("max_state_bytes is %d, expected at least %d", c.MaxStateBytes, minStateBytes)
 	}
 	for i, s := range c.Rules {
 		if (s.Enable == nil) == (s.Disable == nil) {

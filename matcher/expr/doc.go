@@ -19,11 +19,33 @@
 // fields under by, and the event that completes the number is the finding; the
 // group then starts anew. An absent value under by is a value like any other;
 // an event without a value of distinct is not counted. The time is that of the
-// events, so that what is replayed is found as it was. Counts belong to one
-// partition, and groups to one host. Their memory is bounded by
-// [Config.MaxState]; what goes for that reason is counted by [Program.Evicted]
-// and logged. Such rules see every event, whatever rule_matching says, and keep
-// none from others.
+// events, so that what is replayed is found as it was. Such rules see every
+// event, whatever rule_matching says, and keep none from others.
+//
+// With a sequence in the place of its condition, a rule is about events that
+// happen one after another:
+//
+//	sequence:
+//	  within: 5m          # from the first to the last event
+//	  by: [fd.name]       # what they have in common; optional
+//	  steps:
+//	    - condition: …    # or expr
+//	      note: "…"       # told with the finding
+//	    - condition: …
+//	      by: [proc.exe]  # as many as under by above
+//	    - condition: …
+//	      absent: true    # must not happen: in between or, as the last step,
+//	      within: 10s     # for so long after the last event
+//
+// The last event that happens is the finding. What must not follow is waited
+// for by the time of the host's events ([matcher.Timer]); the finding is then
+// about the event before and has that event's id.
+//
+// What such rules remember belongs to one partition, and groups to one host.
+// Their memory is bounded by [Config.MaxState] and [Config.MaxStateBytes]; what
+// goes for that reason is counted by [Program.Evicted] and logged.
+// [matcher.Rule.Window] says how far back they look, so that a new owner of a
+// partition can remember what the one before did.
 //
 // What is known and accepted for a time is suppressed with the reason:
 //

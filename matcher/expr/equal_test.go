@@ -134,8 +134,14 @@ func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *field
 	visible := view.Set(rec)
 	ev := &matcher.Event{Record: rec, Serial: serial}
 	for i, r := range prog.loaded {
-		if r.Threshold != nil {
-			continue // not one event alone decides
+		if r.Threshold != nil || r.Sequence != nil {
+			// Not one event alone decides: the tree walker has no memory.
+			if a, b := finds(t, machine, i, ev), finds(t, fast, i, ev); a != b {
+				t.Fatalf("rule %q on %s: machine %t, closures %t\n%+v", r.Name, view.Type(), a, b, rec.JSON())
+			} else if a {
+				hits[r.Name]++
+			}
+			continue
 		}
 		want := visible && r.Types.Has(view.Type()) && check.Walk(r.Compiled, view)
 		for _, s := range r.Suppress {
@@ -145,15 +151,7 @@ func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *field
 			t.Fatalf("rule %q holds for %s, which its event types %v leave out", r.Name, view.Type(), r.Types)
 		}
 		for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {
-			got := false
-			if err := w.Match(i, ev, func(f matcher.Finding) {
-				got = true
-				if f.Output == "" {
-					t.Errorf("rule %q has no output", r.Name)
-				}
-			}); err != nil {
-				t.Fatalf("rule %q: %v", r.Name, err)
-			}
+			got := finds(t, w, i, ev)
 			if got != want {
 				t.Fatalf("rule %q on %s: the tree says %t, %s %t\n%+v", r.Name, view.Type(), want, name, got, rec.JSON())
 			}
@@ -162,6 +160,20 @@ func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *field
 			hits[r.Name]++
 		}
 	}
+}
+
+// finds says whether a rule finds something in an event.
+func finds(t *testing.T, w *Worker, i int, ev *matcher.Event) (got bool) {
+	t.Helper()
+	if err := w.Match(i, ev, func(f matcher.Finding) {
+		got = true
+		if f.Output == "" {
+			t.Errorf("rule %d has no output", i)
+		}
+	}); err != nil {
+		t.Fatalf("rule %d: %v", i, err)
+	}
+	return got
 }
 
 func ways(t testing.TB) (prog *Program, machine, fast *Worker) {
@@ -185,7 +197,7 @@ func ways(t testing.TB) (prog *Program, machine, fast *Worker) {
 func TestWaysAgree(t *testing.T) {
 	prog, machine, fast := ways(t)
 	for _, b := range fast.rules {
-		for _, p := range b.programs {
+		for _, p := range b.cond.special {
 			if p.machine != nil {
 				t.Error("a condition has no fast form")
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/tripline/tripline/matcher"
 	"github.com/tripline/tripline/matcher/expr/exprlang"
 	"github.com/tripline/tripline/matcher/expr/falco/ast"
+	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
 	"github.com/tripline/tripline/matcher/expr/falco/loader"
 	"github.com/tripline/tripline/pkg/msg"
@@ -111,8 +113,11 @@ func describe(r *loader.Rule, hashes map[string]string) matcher.Rule {
 
 // window is how far back the events may lie that a rule is about.
 func window(r *loader.Rule) time.Duration {
-	if r.Threshold != nil {
+	switch {
+	case r.Threshold != nil:
 		return r.Threshold.Within
+	case r.Sequence != nil:
+		return r.Sequence.Within + r.Sequence.Wait + slack
 	}
 	return 0
 }
@@ -137,14 +142,30 @@ func id(name string) string {
 
 // selectors lists the events that a rule is held against.
 func selectors(r *loader.Rule) []matcher.Selector {
-	origin := originOf(r.Resolved)
-	if r.Types.Except {
+	if r.Sequence == nil {
+		return selectorsOf(r.Resolved, r.Types)
+	}
+	var out []matcher.Selector
+	for _, st := range r.Sequence.Steps {
+		for _, s := range selectorsOf(st.Resolved, st.Types) {
+			if !slices.ContainsFunc(out, func(o matcher.Selector) bool { return o.Event == s.Event && o.Origin == s.Origin }) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// selectorsOf lists the events for which a condition can hold.
+func selectorsOf(resolved ast.Node, types check.Types) []matcher.Selector {
+	origin := originOf(resolved)
+	if types.Except {
 		return []matcher.Selector{{Origin: origin}}
 	}
 	var out []matcher.Selector
 	seen := map[string]bool{}
-	succeeds := always(r.Resolved, succeeded)
-	for _, name := range r.Types.Sorted() {
+	succeeds := always(resolved, succeeded)
+	for _, name := range types.Sorted() {
 		for _, event := range fields.CatalogueNames(name) {
 			// Of the calls that start a program only those that fail are seen as
 			// calls.
@@ -211,17 +232,23 @@ type Program struct {
 	evicted, suppressed atomic.Uint64
 }
 
-// Evicted is how many groups of thresholds were dropped before their time was
-// over, since there were more than [Config.MaxState] allows.
+// Evicted is how many groups of rules about several events were dropped before
+// their time was over, since there was more to remember than
+// [Config.MaxState] and [Config.MaxStateBytes] allow.
 func (p *Program) Evicted() uint64 { return p.evicted.Load() }
 
 // Suppressed is how many events were left alone that a rule's condition holds for.
 func (p *Program) Suppressed() uint64 { return p.suppressed.Load() }
 
+// Counters implements [matcher.Counter].
+func (p *Program) Counters() map[string]uint64 {
+	return map[string]uint64{"state_evicted": p.Evicted(), "suppressed": p.Suppressed()}
+}
+
 // evict counts a group of a rule that is dropped, and says so ever less often.
 func (p *Program) evict(rule string) {
 	if n := p.evicted.Add(1); n&(n-1) == 0 {
-		p.log.Warn("a rule with a threshold has more groups than max_state allows: the oldest are dropped", "rule", rule, "dropped", n)
+		p.log.Warn("a rule about several events has more to remember than max_state and max_state_bytes allow: what changed longest ago is dropped", "rule", rule, "dropped", n)
 	}
 }
 

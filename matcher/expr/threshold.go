@@ -1,11 +1,8 @@
 package expr
 
 import (
-	"container/list"
-	"crypto/sha256"
 	"hash/maphash"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tripline/tripline/matcher"
@@ -18,46 +15,46 @@ import (
 // events: what is replayed is counted as it was when it happened.
 type threshold struct {
 	spec     *loader.Threshold
+	rule     string
 	by       []func() (string, bool)
 	distinct func() (string, bool)
-	limit    int
-	evicted  func()
+	mem      *memory
 	seed     maphash.Seed
-	parts    map[uint32]*groups
-	key      []byte
+	parts    map[uint32]*shelf
+	key      groupKey
 }
 
-// groups are the events of a partition that are counted, in groups of what
-// they have in common. The group changed last is at the front.
-type groups struct {
-	byKey   map[string]*list.Element
-	order   *list.List
-	entries int // in all groups, a group itself counted as one
-}
-
-// group is events that have the fields of By in common.
-type group struct {
-	key    string
-	newest int64
+// counted is events that have the fields of By in common.
+type counted struct {
 	// times are those of the events, in order; of distinct values, values has
 	// the last time of each by its hash.
 	times  []int64
 	values map[uint64]int64
 }
 
-func (g *group) size() int { return 1 + len(g.times) + len(g.values) }
+func (c *counted) size() (entries, bytes int) {
+	return len(c.times) + len(c.values), 8*cap(c.times) + 40*len(c.values)
+}
 
-func newThreshold(spec *loader.Threshold, src fields.Source, limit int, evicted func()) *threshold {
-	if spec == nil {
+func (c *counted) waits() bool { return false }
+
+func (c *counted) gone() {}
+
+// reader reads a field as text.
+func reader(o *loader.Operand, src fields.Source) func() (string, bool) {
+	return output.Text(o.Operand, o.Bind(src))
+}
+
+func newThreshold(r *loader.Rule, src fields.Source, mem *memory) *threshold {
+	if r.Threshold == nil {
 		return nil
 	}
-	read := func(o *loader.Operand) func() (string, bool) { return output.Text(o.Operand, o.Bind(src)) }
-	t := &threshold{spec: spec, limit: limit, evicted: evicted, seed: maphash.MakeSeed(), parts: map[uint32]*groups{}}
-	for _, o := range spec.By {
-		t.by = append(t.by, read(o))
+	t := &threshold{spec: r.Threshold, rule: r.Name, mem: mem, seed: maphash.MakeSeed(), parts: map[uint32]*shelf{}}
+	for _, o := range t.spec.By {
+		t.by = append(t.by, reader(o, src))
 	}
-	if spec.Distinct != nil {
-		t.distinct = read(spec.Distinct)
+	if t.spec.Distinct != nil {
+		t.distinct = reader(t.spec.Distinct, src)
 	}
 	return t
 }
@@ -67,7 +64,7 @@ func newThreshold(spec *loader.Threshold, src fields.Source, limit int, evicted 
 // whose different ones are counted is none. A replayed event completed the
 // number if, and only if, the rule found something in it then.
 func (t *threshold) add(ev *matcher.Event) bool {
-	partition, now := ev.Partition, ev.Record.Event.Time
+	partition, host, now := ev.Partition, ev.Batch.Host, ev.Record.Event.Time
 	var value uint64
 	if t.distinct != nil {
 		s, ok := t.distinct()
@@ -78,117 +75,85 @@ func (t *threshold) add(ev *matcher.Event) bool {
 	}
 	p := t.parts[partition]
 	if p == nil {
-		p = &groups{byKey: map[string]*list.Element{}, order: list.New()}
+		p = t.mem.shelf(t.rule, int64(t.spec.Within))
 		t.parts[partition] = p
 	}
-	at := p.find(t.groupKey(ev.Batch.Host))
+	key := t.groupKey(host)
+	at := p.find(key)
+	if at == nil {
+		at = p.add(key, host, &counted{})
+	}
 	g := at.Value.(*group)
-	p.entries -= g.size()
-	g.newest = max(g.newest, now)
-	horizon := g.newest - int64(t.spec.Within)
+	c := g.state.(*counted)
+	horizon := max(g.newest, now) - int64(t.spec.Within)
 	var complete bool
 	switch {
 	case now <= horizon: // came too late to count
 	case t.distinct != nil:
-		complete = g.addValue(value, now, horizon, t.spec.Count)
+		complete = c.addValue(value, now, horizon, t.spec.Count)
 	default:
-		complete = g.addTime(now, horizon, t.spec.Count)
+		complete = c.addTime(now, horizon, t.spec.Count)
 	}
 	if ev.Replayed {
 		complete = ev.Found
 	}
-	if complete || len(g.times)+len(g.values) == 0 {
-		p.order.Remove(at)
-		delete(p.byKey, g.key)
+	if complete || len(c.times)+len(c.values) == 0 {
+		p.remove(at)
 		return complete
 	}
-	p.entries += g.size()
-	t.evict(p, now)
+	p.changed(at, now)
 	return false
 }
 
-func (g *group) addTime(now, horizon int64, count int) bool {
-	i := len(g.times)
-	for i > 0 && g.times[i-1] > now {
+func (c *counted) addTime(now, horizon int64, count int) bool {
+	i := len(c.times)
+	for i > 0 && c.times[i-1] > now {
 		i--
 	}
-	g.times = slices.Insert(g.times, i, now)
+	c.times = slices.Insert(c.times, i, now)
 	gone := 0
-	for g.times[gone] <= horizon {
+	for c.times[gone] <= horizon {
 		gone++
 	}
-	g.times = slices.Delete(g.times, 0, gone)
-	return len(g.times) >= count
+	c.times = slices.Delete(c.times, 0, gone)
+	return len(c.times) >= count
 }
 
-func (g *group) addValue(value uint64, now, horizon int64, count int) bool {
-	if g.values == nil {
-		g.values = map[uint64]int64{}
+func (c *counted) addValue(value uint64, now, horizon int64, count int) bool {
+	if c.values == nil {
+		c.values = map[uint64]int64{}
 	}
-	g.values[value] = max(g.values[value], now)
-	if len(g.values) < count {
+	c.values[value] = max(c.values[value], now)
+	if len(c.values) < count {
 		return false
 	}
-	for v, at := range g.values {
+	for v, at := range c.values {
 		if at <= horizon {
-			delete(g.values, v)
+			delete(c.values, v)
 		}
 	}
-	return len(g.values) >= count
+	return len(c.values) >= count
 }
 
-// groupKey names the group of the current event. Groups do not span hosts,
-// whose process numbers and paths have nothing to do with each other.
+// groupKey names the group of the current event.
 func (t *threshold) groupKey(host string) []byte {
-	k := append(t.key[:0], host...)
+	t.key.begin(host)
 	for _, read := range t.by {
-		s, ok := read()
-		if !ok {
-			k = append(k, 0, '-')
-			continue
-		}
-		k = append(k, 0)
-		k = strconv.AppendInt(k, int64(len(s)), 10)
-		k = append(k, ':')
-		k = append(k, s...)
-	}
-	t.key = k
-	if len(k) <= 2*sha256.Size {
-		return k
-	}
-	// What a process chooses may be long: the memory for it is not.
-	sum := sha256.Sum256(k)
-	return sum[:]
-}
-
-func (p *groups) find(key []byte) *list.Element {
-	if at, ok := p.byKey[string(key)]; ok {
-		p.order.MoveToFront(at)
-		return at
-	}
-	g := &group{key: string(key)}
-	at := p.order.PushFront(g)
-	p.byKey[g.key] = at
-	p.entries += g.size()
-	return at
-}
-
-// evict drops the groups that changed longest ago until the rest fits. Those
-// that no event could complete any more are no loss.
-func (t *threshold) evict(p *groups, now int64) {
-	for p.entries > t.limit && p.order.Len() > 1 {
-		at := p.order.Back()
-		g := at.Value.(*group)
-		p.order.Remove(at)
-		delete(p.byKey, g.key)
-		p.entries -= g.size()
-		if g.newest > now-int64(t.spec.Within) {
-			t.evicted()
+		if s, ok := read(); ok {
+			t.key.value(s)
+		} else {
+			t.key.absent()
 		}
 	}
+	return t.key.bytes()
 }
 
-func (t *threshold) forget(partition uint32) { delete(t.parts, partition) }
+func (t *threshold) forget(partition uint32) {
+	if p := t.parts[partition]; p != nil {
+		t.mem.drop(p)
+		delete(t.parts, partition)
+	}
+}
 
 // data is what a finding tells of the events before it.
 func (t *threshold) data() map[string]any {

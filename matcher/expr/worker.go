@@ -22,6 +22,9 @@ type Worker struct {
 
 	suppressed *atomic.Uint64 // of the program
 
+	memory *memory
+	timed  []*sequence // those that wait for time to pass
+
 	// types numbers the event types that rules are specialised for, from 1.
 	types  map[string]int
 	number int // of the current event's type, 0 for all others
@@ -34,16 +37,30 @@ type Worker struct {
 
 // bound is a rule bound to the worker's event.
 type bound struct {
-	// programs are by the number of the event's type; those beyond the last,
-	// and those that are not there, are any, which an empty program never is.
-	programs []program
-	any      program
+	cond     programs
 	line     *output.Line
 	looked   []looked
 	extra    []extra
 	counts   *threshold // nil for rules that one event decides
+	sequence *sequence  // nil for those that have a condition
 	// suppress are conditions of events that the rule leaves alone.
 	suppress []suppress
+}
+
+// programs are those of a condition, by the number of the event's type; those
+// beyond the last, and those that are not there, are any, which an empty
+// program never is.
+type programs struct {
+	special []program
+	any     program
+}
+
+// of is the program for an event type.
+func (p *programs) of(number int) *program {
+	if number < len(p.special) && !p.special[number].empty() {
+		return &p.special[number]
+	}
+	return &p.any
 }
 
 // suppress is a condition that counts for events before a time.
@@ -74,23 +91,37 @@ func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(false
 // machine.
 func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
 	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}, suppressed: &p.suppressed}
+	w.memory = &memory{limit: p.cfg.MaxState, most: p.cfg.MaxStateBytes, evicted: p.evict}
 	a := newAtoms(w.event)
-	special := make([][]special, len(p.loaded))
+	special := make([][][]special, len(p.loaded))
 	for i, r := range p.loaded {
-		special[i] = specialise(r)
-		for _, s := range special[i] {
-			a.shared.count(s.cond, s.eventType)
+		special[i] = conditions(r)
+		for _, of := range special[i] {
+			for _, s := range of {
+				a.shared.count(s.cond, s.eventType)
+			}
 		}
 	}
 	for i, r := range p.loaded {
-		b, err := w.bind(a, r, special[i], machineOnly)
+		b, err := w.bind(a, i, r, special[i], machineOnly)
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		b.counts = newThreshold(r.Threshold, w.event, p.cfg.MaxState, func() { p.evict(r.Name) })
 		w.rules = append(w.rules, b)
 	}
 	return w, nil
+}
+
+// conditions are those of a rule, or of the steps of its sequence.
+func conditions(r *loader.Rule) [][]special {
+	if r.Sequence == nil {
+		return [][]special{specialise(r, r.Compiled, r.Types)}
+	}
+	var out [][]special
+	for _, st := range r.Sequence.Steps {
+		out = append(out, specialise(r, st.Compiled, st.Types))
+	}
+	return out
 }
 
 // special is a condition for an event type, "" for all that have none of
@@ -101,29 +132,29 @@ type special struct {
 }
 
 // specialise makes the conditions of a rule for the event types that it names.
-func specialise(r *loader.Rule) []special {
+func specialise(r *loader.Rule, n check.Node, types check.Types) []special {
 	if !r.Enabled {
 		return nil
 	}
-	if r.Types.Except || len(r.Types.Names) > maxSpecial {
-		return []special{{"", r.Compiled}}
+	if types.Except || len(types.Names) > maxSpecial {
+		return []special{{"", n}}
 	}
-	out := make([]special, 0, len(r.Types.Names))
-	for _, name := range r.Types.Sorted() {
-		out = append(out, special{name, check.Specialise(r.Compiled, name)})
+	out := make([]special, 0, len(types.Names))
+	for _, name := range types.Sorted() {
+		out = append(out, special{name, check.Specialise(n, name)})
 	}
 	return out
 }
 
-func (w *Worker) bind(a *atoms, r *loader.Rule, conds []special, machineOnly bool) (bound, error) {
-	b := bound{line: r.Output.Bind(w.event)}
+// compile makes the programs of a condition.
+func (w *Worker) compile(a *atoms, conds []special, text string, machineOnly bool) (out programs, err error) {
 	for _, s := range conds {
-		p, err := a.compile(s.cond, s.eventType, r.Condition, machineOnly)
+		p, err := a.compile(s.cond, s.eventType, text, machineOnly)
 		if err != nil {
-			return b, err
+			return out, err
 		}
 		if s.eventType == "" {
-			b.any = p
+			out.any = p
 			continue
 		}
 		n, ok := w.types[s.eventType]
@@ -131,10 +162,24 @@ func (w *Worker) bind(a *atoms, r *loader.Rule, conds []special, machineOnly boo
 			n = len(w.types) + 1
 			w.types[s.eventType] = n
 		}
-		for len(b.programs) <= n {
-			b.programs = append(b.programs, program{})
+		for len(out.special) <= n {
+			out.special = append(out.special, program{})
 		}
-		b.programs[n] = p
+		out.special[n] = p
+	}
+	return out, nil
+}
+
+func (w *Worker) bind(a *atoms, index int, r *loader.Rule, conds [][]special, machineOnly bool) (bound, error) {
+	b := bound{line: r.Output.Bind(w.event), counts: newThreshold(r, w.event, w.memory)}
+	var err error
+	if r.Sequence == nil {
+		b.cond, err = w.compile(a, conds[0], r.Condition, machineOnly)
+	} else if b.sequence, err = w.newSequence(a, index, r, conds, machineOnly); r.Sequence.Wait > 0 {
+		w.timed = append(w.timed, b.sequence)
+	}
+	if err != nil {
+		return b, err
 	}
 	for _, s := range r.Suppress {
 		p, err := a.compile(s.Compiled, "", r.Condition, machineOnly)
@@ -168,23 +213,18 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 		w.number = w.types[w.event.Type()]
 	}
 	b := &w.rules[i]
-	if !w.visible || w.first && w.matched && b.counts == nil {
+	if !w.visible || w.first && w.matched && b.counts == nil && b.sequence == nil {
 		return nil
 	}
-	hit, err := w.holds(b)
+	if b.sequence != nil {
+		return b.sequence.match(w, b, ev, found)
+	}
+	hit, err := w.run(b.cond.of(w.number))
 	if !hit || err != nil {
 		return err
 	}
-	for i := range b.suppress {
-		if s := &b.suppress[i]; ev.Record.Event.Time < s.until {
-			quiet, err := w.run(&s.program)
-			if quiet {
-				w.suppressed.Add(1)
-			}
-			if quiet || err != nil {
-				return err
-			}
-		}
+	if quiet, err := w.suppressedBy(b, ev); quiet || err != nil {
+		return err
 	}
 	if b.counts == nil {
 		w.matched = true
@@ -201,13 +241,27 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 	return nil
 }
 
-// holds evaluates the condition of a rule.
-func (w *Worker) holds(b *bound) (bool, error) {
-	p := &b.any
-	if w.number < len(b.programs) && !b.programs[w.number].empty() {
-		p = &b.programs[w.number]
+// suppressedBy says whether a rule leaves the event alone.
+func (w *Worker) suppressedBy(b *bound, ev *matcher.Event) (bool, error) {
+	for i := range b.suppress {
+		if s := &b.suppress[i]; ev.Record.Event.Time < s.until {
+			quiet, err := w.run(&s.program)
+			if quiet {
+				w.suppressed.Add(1)
+			}
+			if quiet || err != nil {
+				return quiet, err
+			}
+		}
 	}
-	return w.run(p)
+	return false, nil
+}
+
+// Pass implements [matcher.Timer].
+func (w *Worker) Pass(partition uint32, host string, now int64, found func(int, matcher.Finding)) {
+	for _, q := range w.timed {
+		q.pass(partition, host, now, found)
+	}
 }
 
 // run evaluates a condition.
@@ -245,6 +299,9 @@ func (w *Worker) Forget(partition uint32) {
 	for i := range w.rules {
 		if c := w.rules[i].counts; c != nil {
 			c.forget(partition)
+		}
+		if q := w.rules[i].sequence; q != nil {
+			q.forget(partition)
 		}
 	}
 }

@@ -14,9 +14,11 @@ import (
 type Case struct {
 	Name string `yaml:"name"`
 	// Event is what happens, Events that in several steps: one of both.
-	Event  *Event   `yaml:"event"`
-	Events []Event  `yaml:"events"`
-	Expect []Expect `yaml:"expect"`
+	Event  *Event  `yaml:"event"`
+	Events []Event `yaml:"events"`
+	// Passes is how long nothing happens after the last event.
+	Passes time.Duration `yaml:"passes"`
+	Expect []Expect      `yaml:"expect"`
 
 	// File and Line say where it is written.
 	File string `yaml:"-"`

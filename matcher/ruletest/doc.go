@@ -25,7 +25,8 @@
 // hold, data the members that its data must have, event (from 0) which of
 // several events it must be found in. The events of a case are of one
 // partition, in order; every case starts with rules that remember nothing. A
-// case that expects a rule which is disabled is skipped.
+// case that expects a rule which is disabled is skipped. With passes: 30s, that
+// much time goes by after the last event, for rules about what does not happen.
 //
 // The names of events and of their arguments are the catalogue's. Flags and
 // enumerations may be given by name, addresses as host:port or as a path,

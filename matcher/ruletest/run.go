@@ -175,13 +175,15 @@ func (c *Case) run(e *matcher.Evaluator, rules map[string]matcher.Rule, partitio
 		return err.Error()
 	}
 	var found []*msg.Detection
-	e.Batch(b, func(d *msg.Detection) {
+	emit := func(d *msg.Detection) {
 		_, byID := rules[d.Rule.ID]
 		_, byName := rules[d.Rule.Name]
 		if byID || byName {
 			found = append(found, d)
 		}
-	})
+	}
+	e.Batch(b, emit)
+	e.Pass(partition, b.Host, b.Events[len(b.Events)-1].Time+int64(c.Passes), emit)
 	var wrong []string
 	for _, x := range c.Expect {
 		at, near, why := -1, -1, ""

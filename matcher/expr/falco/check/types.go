@@ -61,7 +61,8 @@ func (t Types) and(o Types) Types {
 	return out
 }
 
-func (t Types) or(o Types) Types { return t.not().and(o.not()).not() }
+// Or is the event types of either.
+func (t Types) Or(o Types) Types { return t.not().and(o.not()).not() }
 
 // EventTypes finds the event types for which a condition can be true. Its
 // error is an [*ast.Error].
@@ -79,7 +80,7 @@ func eventTypes(n ast.Node, not bool) (Types, error) {
 			if and {
 				out = out.and(t)
 			} else {
-				out = out.or(t)
+				out = out.Or(t)
 			}
 		}
 		return out, nil

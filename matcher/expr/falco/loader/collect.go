@@ -47,7 +47,7 @@ type rule struct {
 	name            string
 	source          string
 	unknownSource   bool
-	cond            *ast.Source
+	cond            *ast.Source // of a sequence, that of the last event
 	foreign         bool
 	output          *ast.Source
 	desc            string
@@ -55,6 +55,7 @@ type rule struct {
 	tags            []string
 	exceptions      []*exception
 	threshold       *Threshold
+	sequence        *sequence
 	suppress        []*suppression
 	enabled         bool
 	warnTypes       bool

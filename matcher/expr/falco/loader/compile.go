@@ -110,38 +110,32 @@ func (l *Loader) withoutInfo(r *rule) *ast.Source {
 	}
 }
 
+// condition is a condition to compile, with the exceptions to it.
+type condition struct {
+	src        *ast.Source
+	foreign    bool
+	exceptions *ast.Source
+}
+
+// done is what comes of a condition.
+type done struct {
+	resolved ast.Node
+	compiled check.Node
+	types    check.Types
+}
+
 // compileCondition fills in what comes of the condition.
 func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
-	tree, ok := l.tree(r, items)
-	if !ok {
-		return false
-	}
-	tree, err := l.substitute(tree, items, func(*macro) bool { return true })
-	if err != nil {
-		l.ruleError(r, ErrValidate, err)
-		return false
-	}
-	out.Resolved = tree
-	said := map[string]bool{}
-	for _, w := range Suspicious(tree) {
-		if said[w.Msg] {
-			continue
+	if r.sequence != nil {
+		if !l.compileSequence(r, out, items) {
+			return false
 		}
-		said[w.Msg] = true
-		l.ruleWarning(r, w.Code, w.At, w.Msg)
-	}
-	compiled, warnings, err := check.Compile(tree, l.opt.Fields)
-	if err != nil {
-		l.ruleError(r, ErrCompileCondition, err)
-		return false
-	}
-	out.Compiled = compiled
-	if out.Types, err = check.EventTypes(tree); err != nil {
-		l.ruleError(r, ErrCompileCondition, err)
-		return false
-	}
-	for _, w := range warnings {
-		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
+	} else {
+		got, ok := l.compileOne(r, out, condition{r.cond, r.foreign, r.exceptionsOnly()}, items)
+		if !ok {
+			return false
+		}
+		out.Resolved, out.Compiled, out.Types = got.resolved, got.compiled, got.types
 	}
 	if r.warnTypes && out.Types.Many() {
 		l.report(Problem{
@@ -149,11 +143,6 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 			Msg: "the condition holds for too many event types, which costs time on every event: compare evt.type, or set warn_evttypes: false",
 		})
 	}
-	check.Tests(compiled, func(t *check.Test) {
-		for _, ref := range t.Refs() {
-			l.missing(r, out, ref, t.At)
-		}
-	})
 	if !l.compileSuppressions(r, out, items) {
 		return false
 	}
@@ -165,23 +154,61 @@ func (l *Loader) compileCondition(r *rule, out *Rule, items [][]listItem) bool {
 	return true
 }
 
-// tree parses the condition of a rule, in whichever language, with its
-// exceptions.
-func (l *Loader) tree(r *rule, items [][]listItem) (ast.Node, bool) {
-	if !r.foreign {
-		tree, err := l.parse(l.expandLists(r.withExceptions(), items))
+// compileOne compiles a condition of a rule.
+func (l *Loader) compileOne(r *rule, out *Rule, c condition, items [][]listItem) (d done, ok bool) {
+	tree, ok := l.tree(r, c, items)
+	if !ok {
+		return d, false
+	}
+	tree, err := l.substitute(tree, items, func(*macro) bool { return true })
+	if err != nil {
+		l.ruleError(r, ErrValidate, err)
+		return d, false
+	}
+	d.resolved = tree
+	said := map[string]bool{}
+	for _, w := range Suspicious(tree) {
+		if said[w.Msg] {
+			continue
+		}
+		said[w.Msg] = true
+		l.ruleWarning(r, w.Code, w.At, w.Msg)
+	}
+	compiled, warnings, err := check.Compile(tree, l.opt.Fields)
+	if err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+		return d, false
+	}
+	d.compiled = compiled
+	if d.types, err = check.EventTypes(tree); err != nil {
+		l.ruleError(r, ErrCompileCondition, err)
+		return d, false
+	}
+	for _, w := range warnings {
+		l.ruleWarning(r, WarnCondition, w.At, w.Msg)
+	}
+	check.Tests(compiled, func(t *check.Test) {
+		for _, ref := range t.Refs() {
+			l.missing(r, out, ref, t.At)
+		}
+	})
+	return d, true
+}
+
+// tree parses a condition, in whichever language, with the exceptions to it.
+func (l *Loader) tree(r *rule, c condition, items [][]listItem) (ast.Node, bool) {
+	if !c.foreign {
+		tree, err := l.parse(l.expandLists(withExceptions(c.src, c.exceptions), items))
 		if err != nil {
 			l.ruleError(r, ErrCompileCondition, err)
 		}
 		return tree, err == nil
 	}
-	tree, err := l.opt.Foreign(r.cond, l.opt.Fields, func(name string) ([]string, bool) { return l.listItems(name, items) })
-	if err == nil {
-		if ex := r.exceptionsOnly(); ex != nil {
-			var not ast.Node
-			if not, err = l.parse(l.expandLists(ex, items)); err == nil {
-				tree = &ast.And{At: tree.Where(), Kids: []ast.Node{tree, not}}
-			}
+	tree, err := l.opt.Foreign(c.src, l.opt.Fields, func(name string) ([]string, bool) { return l.listItems(name, items) })
+	if err == nil && c.exceptions != nil {
+		var not ast.Node
+		if not, err = l.parse(l.expandLists(c.exceptions, items)); err == nil {
+			tree = &ast.And{At: tree.Where(), Kids: []ast.Node{tree, not}}
 		}
 	}
 	if err != nil {

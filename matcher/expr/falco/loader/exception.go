@@ -284,17 +284,16 @@ func (l *Loader) appendExceptions(it *item, r *rule, list []*exception) error {
 	return nil
 }
 
-// withExceptions puts the exceptions behind the condition.
-func (r *rule) withExceptions() *ast.Source {
-	ex := r.exceptionsOnly()
-	if ex == nil {
-		return r.cond
+// withExceptions puts exceptions behind a condition.
+func withExceptions(cond, exceptions *ast.Source) *ast.Source {
+	if exceptions == nil {
+		return cond
 	}
-	here := fixedPlace{ast.Pos{Src: r.cond}.Place()}
+	here := fixedPlace{ast.Pos{Src: cond}.Place()}
 	out := ast.NewSource("(", here)
-	out.Join("", r.cond)
+	out.Join("", cond)
 	out.Append(")", here, 0, true)
-	out.Join(" and ", ex)
+	out.Join(" and ", exceptions)
 	return out
 }
 

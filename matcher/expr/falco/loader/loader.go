@@ -67,6 +67,9 @@ type Rule struct {
 	Types     check.Types
 	// Threshold, when not nil, is how many events it takes.
 	Threshold *Threshold
+	// Sequence, when not nil, is what must happen before; Resolved and Compiled
+	// are about its last event then, and Types those of all.
+	Sequence *Sequence
 	// Suppress lists what the rule leaves alone for a time.
 	Suppress []Suppression
 	// OutputText is as written; Output what is rendered, with what the

@@ -18,7 +18,7 @@ func (l *Loader) rule(it *item) error {
 		return err
 	}
 	l.knownKeys(it, "rule", "condition", "expr", "output", "desc", "priority", "source", "enabled", "tags", "exceptions",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress", "append", "override")
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "sequence", "suppress", "append", "override")
 	add, err := l.deprecatedAppend(it, "condition")
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (l *Loader) rule(it *item) error {
 		return l.appendRule(it, name, have)
 	case !over.empty():
 		return l.overrideRule(it, name, have, over)
-	case !it.has("condition") && !it.has("expr") && !it.has("output") && !it.has("desc") && !it.has("priority"):
+	case !it.has("condition") && !it.has("expr") && !it.has("sequence") && !it.has("output") && !it.has("desc") && !it.has("priority"):
 		return l.toggleRule(it, name, have)
 	}
 	return l.defineRule(it, name, have)
@@ -47,7 +47,7 @@ func (l *Loader) rule(it *item) error {
 func replaceable() []string {
 	return []string{
 		"condition", "expr", "output", "desc", "priority", "tags", "exceptions", "enabled",
-		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "suppress",
+		"warn_evttypes", "skip-if-unknown-filter", "capture", "capture_duration", "threshold", "sequence", "suppress",
 	}
 }
 
@@ -80,11 +80,9 @@ func (it *item) sameSource(have *rule) error {
 
 func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 	r := &rule{name: name.Value, source: SourceSyscall, at: it.doc.at(name)}
-	cond, err := l.condition(it, r)
-	if err != nil {
+	if err := l.condition(it, r); err != nil {
 		return err
 	}
-	r.cond = it.source(cond)
 	out, err := it.text("output")
 	if err != nil {
 		return err
@@ -141,17 +139,29 @@ func (l *Loader) defineRule(it *item, name *yaml.Node, have *rule) error {
 	return nil
 }
 
-// condition reads the condition, in whichever language.
-func (l *Loader) condition(it *item, r *rule) (*yaml.Node, error) {
-	if l.opt.Foreign == nil || !it.has("expr") {
-		return it.text("condition")
+// condition reads the condition, in whichever language, or the sequence.
+func (l *Loader) condition(it *item, r *rule) (err error) {
+	if r.sequence, err = l.sequence(it); err != nil {
+		return err
 	}
-	if it.has("condition") {
-		_, at := it.get("expr")
-		return nil, it.fault(at, "a rule has 'condition' or 'expr', not both")
+	if r.sequence != nil {
+		r.cond, r.foreign = r.sequence.last().cond, r.sequence.last().foreign
+		return nil
 	}
-	r.foreign = true
-	return it.text("expr")
+	key := "condition"
+	if l.opt.Foreign != nil && it.has("expr") {
+		if it.has("condition") {
+			_, at := it.get("expr")
+			return it.fault(at, "a rule has 'condition' or 'expr', not both")
+		}
+		key, r.foreign = "expr", true
+	}
+	v, err := it.text(key)
+	if err != nil {
+		return err
+	}
+	r.cond = it.source(v)
+	return nil
 }
 
 // trimmed is a source without the blanks around it.
@@ -252,6 +262,9 @@ func (l *Loader) appendRule(it *item, name *yaml.Node, have *rule) error {
 		return err
 	}
 	if cond != nil {
+		if err := it.appendable(have, cond); err != nil {
+			return err
+		}
 		have.cond = have.cond.Clone()
 		have.cond.Join(" ", it.source(cond))
 	}
@@ -324,8 +337,8 @@ func (it *item) appendKey(r *rule, key string) error {
 	}
 	switch key {
 	case "condition":
-		if r.foreign {
-			return it.fault(v, "the rule has 'expr', which cannot be appended to")
+		if err := it.appendable(r, v); err != nil {
+			return err
 		}
 		r.cond = r.cond.Clone()
 		r.cond.Join(" ", it.source(v))
@@ -338,6 +351,17 @@ func (it *item) appendKey(r *rule, key string) error {
 	return nil
 }
 
+// appendable refuses to append to what is no text in Falco's language.
+func (it *item) appendable(r *rule, cond *yaml.Node) error {
+	switch {
+	case r.sequence != nil:
+		return it.fault(cond, "the rule has 'sequence', which cannot be appended to, only replaced")
+	case r.foreign:
+		return it.fault(cond, "the rule has 'expr', which cannot be appended to, only replaced")
+	}
+	return nil
+}
+
 func (l *Loader) replaceKey(it *item, r *rule, key string) (err error) {
 	switch key {
 	case "condition", "expr":
@@ -345,7 +369,10 @@ func (l *Loader) replaceKey(it *item, r *rule, key string) (err error) {
 		if err != nil {
 			return err
 		}
-		r.cond, r.foreign = it.source(v), key == "expr"
+		r.cond, r.foreign, r.sequence = it.source(v), key == "expr", nil
+	case "sequence":
+		r.foreign, r.threshold = false, nil
+		err = l.condition(it, r)
 	case "output":
 		v, err := it.text(key)
 		if err != nil {
@@ -373,6 +400,10 @@ func (l *Loader) replaceKey(it *item, r *rule, key string) (err error) {
 	case "capture_duration":
 		r.captureDuration, err = it.duration()
 	case "threshold":
+		if r.sequence != nil {
+			_, at := it.get(key)
+			return it.fault(at, "the rule has 'sequence', beside which there is no 'threshold'")
+		}
 		r.threshold, err = l.threshold(it)
 	case "suppress":
 		r.suppress, err = it.suppressions()

@@ -57,14 +57,8 @@ func (it *item) suppressions() ([]*suppression, error) {
 }
 
 func (it *item) suppression() (*suppression, error) {
-	var bad error
-	it.keys(func(key string, at, _ *yaml.Node) {
-		if bad == nil && !contains([]string{"condition", "fields", "until", "reason"}, key) {
-			bad = it.fault(at, "a suppression has no key '%s', expected one of condition, fields, until, reason", key)
-		}
-	})
-	if bad != nil {
-		return nil, bad
+	if err := it.only("condition", "fields", "until", "reason"); err != nil {
+		return nil, err
 	}
 	if it.has("condition") == it.has("fields") {
 		return nil, it.fault(it.node, "a suppression has either 'condition' or 'fields'")

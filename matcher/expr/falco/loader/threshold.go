@@ -64,15 +64,8 @@ func (l *Loader) threshold(it *item) (*Threshold, error) {
 	if err != nil {
 		return nil, err
 	}
-	const expected = "expected one of count, distinct, within, by"
-	var bad error
-	m.keys(func(key string, at, _ *yaml.Node) {
-		if bad == nil && !contains([]string{"count", "distinct", "within", "by"}, key) {
-			bad = m.fault(at, "a threshold has no key '%s', %s", key, expected)
-		}
-	})
-	if bad != nil {
-		return nil, bad
+	if err := m.only("count", "distinct", "within", "by"); err != nil {
+		return nil, err
 	}
 	t := &Threshold{}
 	if m.has("distinct") {
@@ -90,16 +83,8 @@ func (l *Loader) threshold(it *item) (*Threshold, error) {
 	if t.Within, err = m.within(); err != nil {
 		return nil, err
 	}
-	by, err := m.texts("by")
-	if err != nil {
+	if t.By, err = l.operands(m); err != nil {
 		return nil, err
-	}
-	for _, v := range by {
-		o, err := l.operand(m, v)
-		if err != nil {
-			return nil, err
-		}
-		t.By = append(t.By, o)
 	}
 	return t, nil
 }
