@@ -250,8 +250,19 @@ func TestRebuilt(t *testing.T) {
 		pid     int32
 		seconds int64
 	}{
-		{"rename", 1, 10}, {"rename", 2, 20}, {"rename", 3, 160}, {"rename", 1, 200}, {"rename", 2, 205}, {"rmdir", 2, 206}, {"rename", 1, 210},
-		{"unlink", 2, 215}, {"rename", 1, 220}, {"unlink", 3, 221}, {"unlink", 1, 230}, {"rename", 4, 235}, {"rename", 9, 300},
+		{"rename", 1, 10},
+		{"rename", 2, 20},
+		{"rename", 3, 160},
+		{"rename", 1, 200},
+		{"rename", 2, 205},
+		{"rmdir", 2, 206},
+		{"rename", 1, 210},
+		{"unlink", 2, 215},
+		{"rename", 1, 220},
+		{"unlink", 3, 221},
+		{"unlink", 1, 230},
+		{"rename", 4, 235},
+		{"rename", 9, 300},
 	} {
 		b := happens(e.event, "h", e.pid, e.seconds).Batch
 		b.Events[0].Seq = uint64(i)
