@@ -111,6 +111,18 @@ bench-expr: ## events per second of rules in YAML, in three ways (RULES=director
 bench-rego: ## the same events and Rego signatures, evaluated as Tracee does and as Tripline does
 	@GO=$(GO) scripts/bench-rego
 
+.PHONY: bench-enricher
+bench-enricher: ## the enricher on one core: events per second by live processes, memory of a process, a churn of a million
+	$(Q)$(GO) test -run '^$$' -cpu 1 -benchtime 3s -bench '^BenchmarkEvents$$' ./enricher/builtin
+	$(Q)$(GO) test -run '^$$' -cpu 1 -benchtime 1x -bench '^BenchmarkMemory$$' ./enricher/builtin
+	$(Q)$(GO) test -run '^$$' -cpu 1 -benchtime 1000000x -bench '^BenchmarkChurn$$' ./enricher/builtin
+
+.PHONY: test-runtimes
+test-runtimes: deps-test ## how much is known of the first processes of 200 short-lived containers of each runtime; 70000 processes on few pids (needs root)
+	@$(MAKE) --no-print-directory $(BIN)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_TEST_CONTAINERS=200 TRIPLINE_TEST_PROCESSES=70000 \
+	  $(GO) test -count=1 -v -timeout 30m -run '^(TestShortLivedContainers|TestLineageWhenPidsComeAgain)$$' ./test/e2e
+
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: lint

@@ -250,6 +250,7 @@ func (e *Enricher) handle(ctx context.Context, d msg.Delivery[*msg.Batch]) {
 	e.counts.heldNow.Store(uint64(e.holds.events))
 	for _, p := range ready {
 		p.debt = debt
+		e.late(p.batch)
 		e.publish(ctx, p)
 	}
 }

@@ -104,6 +104,26 @@ func TestOnlyTheContainerWaits(t *testing.T) {
 	}
 }
 
+// answered is a step that gets its answer just before it is asked whether one
+// is expected.
+type answered struct{ slow }
+
+func (s *answered) Pending(p *msg.Process) bool {
+	s.learn(p.Cgroup)
+	return s.slow.Pending(p)
+}
+
+func TestAnswerWhileTheBatchIsHandled(t *testing.T) {
+	src := newFakeSource(raw(1, "/new", "/host"))
+	pub := &fakePublisher{}
+	_, _ = start(t, DefaultConfig(), src, pub, &answered{slow{known: map[string]bool{}}})
+	<-src.idle
+	eventually(t, "acknowledged", func() bool { return src.ack(0) == nil })
+	if got := fmt.Sprint(seqs(pub, "/new")); got != "[1 name of /new]" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestWaitingIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -131,9 +131,21 @@ func (e *Enricher) release(ctx context.Context, now time.Time) {
 
 func (e *Enricher) letGo(ctx context.Context, x *hold) {
 	for _, p := range x.parts {
-		for _, w := range e.waiters {
-			w.Late(p.batch)
-		}
+		e.late(p.batch)
 		e.publish(ctx, p)
+	}
+}
+
+// late completes the containers of a batch that is about to go: an answer may
+// have come since its rows were enriched, also between that and the question
+// whether it is worth waiting for.
+func (e *Enricher) late(b *msg.Batch) {
+	for _, c := range b.Containers {
+		if c.Completeness != msg.Completeness_COMPLETENESS_COMPLETE {
+			for _, w := range e.waiters {
+				w.Late(b)
+			}
+			return
+		}
 	}
 }

@@ -210,8 +210,9 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // BenchmarkChurn is processes that are born, execute, open something and die:
-// one iteration is one process. Heap is what the tables hold at the end, which
-// does not grow with the number of iterations.
+// one iteration is one process. Heap is what the tables hold after a tenth, a
+// half and all of the iterations: it does not grow once the dead fill their
+// bound.
 func BenchmarkChurn(b *testing.B) {
 	c := DefaultConfig()
 	c.Runtimes = nil
@@ -236,7 +237,18 @@ func BenchmarkChurn(b *testing.B) {
 		m.Event(&msg.Event{Seq: seq, Time: int64(seq) * 100_000, Type: kind, Process: row, Tid: pid, Comm: uint32(m.String("sh")), Args: args})
 	}
 	b.ReportAllocs()
+	heap := func() float64 {
+		var now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&now)
+		return float64(now.HeapAlloc) / 1e6
+	}
 	for i := range b.N {
+		if b.N >= 10 && (i == b.N/10 || i == b.N/2) {
+			b.StopTimer()
+			b.ReportMetric(heap(), map[bool]string{true: "MB-after-a-tenth", false: "MB-after-half"}[i == b.N/10])
+			b.StartTimer()
+		}
 		if m.Batch(); i%64 == 0 && i > 0 {
 			out := m.Take()
 			out.Host, out.BootId, out.LastSeq = "host", "elsewhere", seq
@@ -258,9 +270,7 @@ func BenchmarkChurn(b *testing.B) {
 		event(exit, child, pid, 0, 1)
 	}
 	b.StopTimer()
-	var after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	b.ReportMetric(float64(after.HeapAlloc)/1e6, "MB-heap")
+	b.ReportMetric(heap(), "MB-at-the-end")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "processes/s")
 	runtime.KeepAlive(steps)
 }

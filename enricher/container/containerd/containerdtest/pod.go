@@ -66,6 +66,22 @@ func (e *Engine) StartContainer(t testing.TB, id string) {
 	}
 }
 
+// Wait waits until a container of a pod has ended.
+func (e *Engine) Wait(t testing.TB, id string) {
+	t.Helper()
+	for range 3000 {
+		got, err := e.cri.ContainerStatus(context.Background(), &runtimeapi.ContainerStatusRequest{ContainerId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Status.State == runtimeapi.ContainerState_CONTAINER_EXITED {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("container %s does not end", id)
+}
+
 // Exec runs a command in a container of a pod, as the kubelet does for a probe.
 func (e *Engine) Exec(t testing.TB, id string, cmd ...string) {
 	t.Helper()

@@ -190,11 +190,19 @@ func (e *Engine) load() error {
 
 // Spec is what a container is made of; see the Engine API's ContainerCreate.
 type Spec struct {
-	Image      string
-	Cmd        []string
-	User       string            `json:",omitempty"`
-	Labels     map[string]string `json:",omitempty"`
-	HostConfig HostConfig
+	Image       string
+	Cmd         []string
+	User        string            `json:",omitempty"`
+	Labels      map[string]string `json:",omitempty"`
+	HostConfig  HostConfig
+	Healthcheck *Healthcheck `json:",omitempty"`
+}
+
+// Healthcheck is a command that the engine runs in the container every
+// interval, in ns.
+type Healthcheck struct {
+	Test     []string
+	Interval int64
 }
 
 // HostConfig is the part of [Spec] that the host takes part in.
@@ -239,6 +247,14 @@ func (e *Engine) Pid(t testing.TB, id string) int32 {
 		t.Fatal(err)
 	}
 	return in.State.Pid
+}
+
+// Wait waits until a container has ended.
+func (e *Engine) Wait(t testing.TB, id string) {
+	t.Helper()
+	if err := e.call(http.MethodPost, "/containers/"+id+"/wait", nil, nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Remove ends and removes a container.
