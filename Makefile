@@ -15,8 +15,8 @@ OBJECT  := sensor/ebpf/tripline.bpf.o
 BPF_SRC := $(wildcard bpf/*.c bpf/include/*.h bpf/Makefile)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # One static binary: libbpf, libelf, zlib and zstd are linked in, names are
-# resolved by Go itself.
-TAGS    := netgo,osusergo
+# resolved by Go itself, and time zones are known where there are no files of them.
+TAGS    := netgo,osusergo,timetzdata
 LDFLAGS := -s -w -X main.version=$(VERSION)
 STATIC  := -linkmode external -extldflags "-static"
 ROOT    := $(shell [ "$$(id -u)" = 0 ] || echo "sudo -E env PATH=$$PATH")
@@ -48,6 +48,20 @@ $(OBJECT): $(BPF_SRC)
 build-nosensor: ## build bin/tripline-nosensor without cgo, for machines that run no sensor
 	$(call say,GO,bin/tripline-nosensor)
 	$(Q)CGO_ENABLED=0 $(GOBUILD) -ldflags '$(LDFLAGS)' -o bin/tripline-nosensor ./cmd/tripline
+
+IMAGE ?= tripline/tripline
+
+.PHONY: image
+image: build ## build the image of all stages (needs a running Docker engine), under 60 MB
+	@scripts/deps image
+	$(call say,IMAGE,$(IMAGE))
+	$(Q)VERSION=$(VERSION) scripts/image $(IMAGE):local $(IMAGE):$(VERSION)
+
+.PHONY: image-demo
+image-demo: ## build the image of the harmless attacks in deploy/compose (profile demo)
+	@scripts/deps image
+	$(call say,IMAGE,tripline/demo)
+	$(Q)IMAGE=tripline/demo:local test/e2e/attacks/attack image
 
 .PHONY: run
 run: build ## build and run the whole pipeline here (needs root)

@@ -304,6 +304,9 @@ func (p *pipeline) run(ctx context.Context) error {
 		for _, s := range set.NotReady() {
 			reasons = append(reasons, s.Name+": "+s.NotReady.Error())
 		}
+		if !p.bus.Connected() {
+			reasons = append(reasons, "nats: no connection to the server")
+		}
 		return reasons
 	}
 	last := actor.Group{{Name: "heartbeat", Run: func(ctx context.Context) error { return p.beat(ctx, notReady) }}}
