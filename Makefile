@@ -90,7 +90,15 @@ test: deps-test ## install what the tests need and run all of them (root and Doc
 test-e2e: deps-test ## only the whole pipeline against the real kernel and a real Docker engine (needs root)
 	@$(MAKE) --no-print-directory $(BIN)
 	$(call say,TEST,./test/e2e)
-	$(Q)$(ROOT) env $(E2E) $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
+	@scripts/deps-compose
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_STACK=1 $(GO) test -count=1 -v -timeout 14m ./test/e2e/...
+
+.PHONY: test-stack
+test-stack: deps-test ## of test-e2e, only the stack that Compose starts (needs root)
+	@$(MAKE) --no-print-directory $(BIN)
+	@scripts/deps-compose
+	$(call say,TEST,the stack)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_STACK=1 $(GO) test -count=1 -v -timeout 9m -run '^TestStack' ./test/e2e
 
 # What make test-faults breaks things for, by which seed; FOR=10m SEED=3 is the
 # long one.

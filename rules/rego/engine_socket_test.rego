@@ -23,3 +23,18 @@ test_other_sockets_are_not if {
 }
 
 test_network_is_not if not match with input as connected({"sa_family": "AF_INET", "sin_addr": "10.0.0.1", "sin_port": "2375"})
+
+by(exe, repository) := object.union(
+	connected({"sa_family": "AF_UNIX", "sun_path": "/var/run/docker.sock"}),
+	{"process": {"exe": exe}, "container": {"image_repository": repository}},
+)
+
+test_enricher_is_not if {
+	not match with input as by("/usr/bin/tripline", "tripline/tripline")
+	not match with input as by("/usr/bin/tripline", "registry.example.org/tripline/tripline")
+}
+
+test_what_calls_itself_enricher if {
+	match with input as by("/usr/bin/tripline", "untripline/tripline")
+	match with input as by("/bin/sh", "tripline/tripline")
+}

@@ -19,3 +19,15 @@ test_preload_file if match with input as opened("/etc/ld.so.preload", "O_WRONLY|
 test_preload_file_read_is_not if not match with input as opened("/etc/ld.so.preload", "O_RDONLY")
 
 test_other_files_are_not if not match with input as opened("/etc/ld.so.cache", "O_RDWR")
+
+test_library_path_of_containerd_is_not if {
+	not match with input as object.union(run(["LD_LIBRARY_PATH=/opt/containerd/lib:"]), {"containerId": ""})
+}
+
+test_library_path_of_containerd_in_a_container if {
+	match with input as object.union(run(["LD_LIBRARY_PATH=/opt/containerd/lib:"]), {"containerId": "c0ffee"})
+}
+
+test_library_path_after_that_of_containerd if {
+	match with input as object.union(run(["LD_LIBRARY_PATH=/opt/containerd/lib:/tmp"]), {"containerId": ""})
+}
