@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,6 +23,10 @@ type Server struct {
 	ns   *server.Server
 	lock *os.File
 	log  *slog.Logger
+
+	closing chan struct{}
+	once    sync.Once
+	mending sync.WaitGroup
 }
 
 // Embed starts the server and returns when it serves; the context bounds the
@@ -48,14 +53,15 @@ func Embed(ctx context.Context, cfg ServerConfig, log *slog.Logger) (*Server, er
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("nats: %w", err), lock.Close())
 	}
-	logger := &serverLog{log: log}
+	logger := &serverLog{log: log, unwritten: make(chan struct{}, 1)}
 	ns.SetLoggerV2(logger, false, false, false)
 	ns.Start()
-	s := &Server{ns: ns, lock: lock, log: log}
+	s := &Server{ns: ns, lock: lock, log: log, closing: make(chan struct{})}
 	if err := s.ready(ctx, logger); err != nil {
 		s.Close()
 		return nil, err
 	}
+	s.mending.Go(func() { s.mend(logger.unwritten) })
 	log.Info("nats server is ready", "listen", s.Addr(), "store", o.StoreDir)
 	return s, nil
 }
@@ -130,6 +136,8 @@ func (s *Server) Addr() string {
 // Close stops the server and waits until its files are closed. Connections
 // should be closed before. It is safe to call more than once.
 func (s *Server) Close() {
+	s.once.Do(func() { close(s.closing) })
+	s.mending.Wait()
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
 	// The lock goes with the descriptor; a second Close finds it closed.

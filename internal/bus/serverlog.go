@@ -3,6 +3,7 @@ package bus
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -13,7 +14,14 @@ type serverLog struct {
 
 	mu    sync.Mutex
 	fatal string
+	// unwritten, of capacity 1, is told when something could not be written.
+	unwritten chan struct{}
 }
+
+// writeError is in what the server logs when a stream or a consumer could not be
+// written, after which it takes nothing more for that stream until JetStream is
+// started anew.
+const writeError = "critical write error"
 
 func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
@@ -30,7 +38,14 @@ func (l *serverLog) Tracef(format string, v ...any) {
 func (l *serverLog) Warnf(format string, v ...any) { l.log.Warn("nats: " + fmt.Sprintf(format, v...)) }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("nats: " + fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	l.log.Error("nats: " + text)
+	if strings.Contains(strings.ToLower(text), writeError) {
+		select {
+		case l.unwritten <- struct{}{}:
+		default: // is known
+		}
+	}
 }
 
 // Fatalf keeps the message for the error of [Embed]: deep code does not exit.

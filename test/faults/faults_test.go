@@ -98,7 +98,7 @@ func TestFaults(t *testing.T) {
 	loadFile := filepath.Join(dir, "load")
 	write(t, loadFile, "")
 
-	p := start(t, run, t.TempDir(), rules(run, loadFile))
+	p := start(t, run, t.TempDir(), rules(run)+loadRule(run, loadFile), plenty)
 	m := startMarkers(t, run, dir)
 	p.waitFor(ruleFifth)
 	group := controlGroup(t, "load")

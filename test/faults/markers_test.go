@@ -150,8 +150,8 @@ func copyProgram(from, to string) error {
 	return os.WriteFile(to, b, 0o755)
 }
 
-// rules are those that the markers and the load are for.
-func rules(run, loadFile string) string {
+// rules are those that the markers are for.
+func rules(run string) string {
 	return fmt.Sprintf(`
 - rule: Marker
   desc: a marker was made; one event decides
@@ -170,12 +170,18 @@ func rules(run, loadFile string) string {
   output: "%%proc.args"
   priority: ERROR
   threshold: {count: 5, within: 1m, by: [proc.name]}
+`, run)
+}
+
+// loadRule is what the load is for.
+func loadRule(run, file string) string {
+	return fmt.Sprintf(`
 - rule: Load
   desc: has every open looked at, and finds nothing
   condition: evt.type in (open, openat, openat2) and fd.name = "%[2]s.not" and proc.cmdline contains "%[1]s"
   output: "none"
   priority: DEBUG
-`, run, loadFile)
+`, run, file)
 }
 
 const (

@@ -17,7 +17,11 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-const matchers = 4
+const (
+	matchers = 4
+	// plenty is room for what gathers while something is broken.
+	plenty = 512 << 20
+)
 
 // pipeline is all stages, each a process of its own that reaches the server
 // through a proxy of its own.
@@ -39,8 +43,8 @@ type pipeline struct {
 const config = `
 nats:
   streams:
-    raw: {storage: file, max_bytes: 536870912, max_age: 10m, duplicates: 2m}
-    events: {storage: file, max_bytes: 536870912, max_age: 10m, duplicates: 2m}
+    raw: {storage: file, max_bytes: %[4]d, max_age: 10m, duplicates: 2m}
+    events: {storage: file, max_bytes: %[4]d, max_age: 10m, duplicates: 2m}
   server:
     store_dir: %[1]s
     listen: %[2]s
@@ -59,15 +63,16 @@ func needs(t *testing.T) {
 	}
 }
 
-// start brings the pipeline up. Store is where the server keeps its files.
-func start(t *testing.T, run, store, rules string) *pipeline {
+// start brings the pipeline up. Store is where the server keeps its files, and
+// streamBytes how much of raw and of enriched batches.
+func start(t *testing.T, run, store, rules string, streamBytes int) *pipeline {
 	t.Helper()
 	p := &pipeline{t: t, host: run, dir: t.TempDir(), stages: map[string]*stage{}}
 	p.addr = freePort(t)
 	p.config = filepath.Join(p.dir, "config.yaml")
 	p.sink = filepath.Join(p.dir, "detections.json")
 	ruleFile := filepath.Join(p.dir, "faults.yaml")
-	write(t, p.config, fmt.Sprintf(config, store, p.addr, p.sink))
+	write(t, p.config, fmt.Sprintf(config, store, p.addr, p.sink, streamBytes))
 	write(t, ruleFile, rules)
 	t.Cleanup(func() {
 		if t.Failed() {
