@@ -17,6 +17,7 @@ import (
 type RawPublisher struct {
 	host string
 	p    *publisher
+	f    *flow
 	c    msg.Compression
 }
 
@@ -24,6 +25,7 @@ type RawPublisher struct {
 type EventsPublisher struct {
 	host string
 	p    *publisher
+	f    *flow
 	c    msg.Compression
 }
 
@@ -32,15 +34,32 @@ type DetectionPublisher struct{ p *publisher }
 
 // RawPublisher stores batches on tripline.raw.<host>, in order.
 func (b *Bus) RawPublisher(host string) (*RawPublisher, error) {
-	p, err := b.publisher(StreamRaw)
-	return &RawPublisher{host, p, b.compression}, err
+	p, f, err := b.flowing(StreamRaw, rawFlow(host), func(string) (uint32, bool) { return 0, true })
+	return &RawPublisher{host, p, f, b.compression}, err
 }
 
 // EventsPublisher stores batches on tripline.events.<host>.<partition>, in
 // order.
 func (b *Bus) EventsPublisher(host string) (*EventsPublisher, error) {
-	p, err := b.publisher(StreamEvents)
-	return &EventsPublisher{host, p, b.compression}, err
+	all := eventsFlow("*")
+	p, f, err := b.flowing(StreamEvents, all, func(subject string) (uint32, bool) {
+		n, err := strconv.ParseUint(subject[len(all)-1:], 10, 32)
+		return uint32(n), err == nil
+	})
+	return &EventsPublisher{host, p, f, b.compression}, err
+}
+
+// flowing is a publisher that does not run ahead of its readers.
+func (b *Bus) flowing(stream, subject string, partition func(string) (uint32, bool)) (*publisher, *flow, error) {
+	f, err := b.flow(stream, subject, partition)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := b.publisher(stream)
+	if err == nil {
+		p.stored = f.stored
+	}
+	return p, f, err
 }
 
 // DetectionPublisher stores detections under their ids, each once.
@@ -51,9 +70,10 @@ func (b *Bus) DetectionPublisher() (*DetectionPublisher, error) {
 
 // Publish sends the batch and returns; done is called once, on another
 // goroutine, when it is stored or never will be. It blocks while the window is
-// full; an error means that done is not called.
+// full, and while much of what was stored waits for a reader that lives; an
+// error means that done is not called.
 func (r *RawPublisher) Publish(ctx context.Context, b *msg.Batch, done func(error)) error {
-	return publishBatch(ctx, r.p, msg.RawSubject(r.host), batchID(r.host, b), b, r.c, done)
+	return publishBatch(ctx, r.p, r.f, msg.RawSubject(r.host), batchID(r.host, b), b, 0, r.c, done)
 }
 
 // Publish is as [RawPublisher.Publish]. An enricher that was killed before it
@@ -61,7 +81,7 @@ func (r *RawPublisher) Publish(ctx context.Context, b *msg.Batch, done func(erro
 // store them twice.
 func (e *EventsPublisher) Publish(ctx context.Context, b *msg.Batch, done func(error)) error {
 	id := batchID(e.host, b) + "/" + strconv.FormatUint(uint64(b.Partition), 10)
-	return publishBatch(ctx, e.p, msg.EventsSubject(e.host, b.Partition), id, b, e.c, done)
+	return publishBatch(ctx, e.p, e.f, msg.EventsSubject(e.host, b.Partition), id, b, b.Partition, e.c, done)
 }
 
 // batchID is the same for the same events, whoever publishes them: host, boot,
@@ -83,13 +103,16 @@ func batchID(host string, b *msg.Batch) string {
 	return string(id)
 }
 
-func publishBatch(ctx context.Context, p *publisher, subject, id string, b *msg.Batch, c msg.Compression, done func(error)) error {
+func publishBatch(ctx context.Context, p *publisher, f *flow, subject, id string, b *msg.Batch, partition uint32, c msg.Compression, done func(error)) error {
+	if err := f.wait(ctx, p.b.ctx); err != nil {
+		return err
+	}
 	frame, err := msg.Marshal(nil, b, c)
 	if err != nil {
 		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()
 		return err
 	}
-	return p.publish(ctx, message(subject, id, frame), done)
+	return p.publish(ctx, message(subject, id, frame), partition, done)
 }
 
 // Publish stores a detection; see [RawPublisher.Publish] for when it returns.
@@ -100,7 +123,7 @@ func (p *DetectionPublisher) Publish(ctx context.Context, d *msg.Detection, done
 	if err != nil {
 		return fmt.Errorf("detection %s of rule %s: %w", d.ID, d.Rule.ID, err)
 	}
-	return p.p.publish(ctx, message(msg.DetectionSubject(d.Priority, d.Host, d.Rule.ID), d.ID, data), done)
+	return p.p.publish(ctx, message(msg.DetectionSubject(d.Priority, d.Host, d.Rule.ID), d.ID, data), 0, done)
 }
 
 func message(subject, id string, data []byte) *nats.Msg {

@@ -47,8 +47,9 @@ type Bus struct {
 	joined chan struct{}   // closed, and replaced, after every reconnection
 	linked context.Context // ends when the connection breaks
 	unlink context.CancelFunc
-	atEnd  []func() // run by Close while the connection still works
-	denied func()   // told of the next refused request, see whenDenied
+	atEnd  []func()         // run by Close while the connection still works
+	room   map[string]int64 // bytes that each stream may hold, 0 and less for any number
+	denied func()           // told of the next refused request, see whenDenied
 }
 
 // Connect joins NATS and makes sure that the streams exist; the context bounds
@@ -71,6 +72,7 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.R
 		metrics:     newMetrics(reg),
 		instance:    nuid.Next(),
 		joined:      make(chan struct{}),
+		room:        make(map[string]int64),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.linked, b.unlink = context.WithCancel(b.ctx)

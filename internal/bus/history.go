@@ -15,6 +15,7 @@ import (
 const (
 	historyFetch = 64
 	historyIdle  = time.Minute
+	foundIdle    = 10 * time.Second
 )
 
 // History calls f for the batches of the last window that were answered before
@@ -62,6 +63,8 @@ func (c *PartitionConsumer) Found(ctx context.Context, since time.Time, rules []
 		FilterSubjects: slices.Compact(subjects),
 		OptStartTime:   &since,
 		HeadersOnly:    true,
+		// It is not ours to delete: this stream's consumers are the sinks'.
+		InactiveThreshold: foundIdle,
 	}, func(m jetstream.Msg, _ *jetstream.MsgMetadata) (more bool, err error) {
 		ids[m.Headers().Get(jetstream.MsgIDHeader)] = true
 		return true, nil
@@ -102,13 +105,19 @@ func (b *Bus) history(ctx context.Context, stream, subject string, since time.Ti
 func (b *Bus) readBack(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, f func(jetstream.Msg, *jetstream.MsgMetadata) (more bool, err error)) error {
 	cfg.DeliverPolicy = jetstream.DeliverByStartTimePolicy
 	cfg.AckPolicy = jetstream.AckNonePolicy
-	cfg.InactiveThreshold = historyIdle
 	cfg.MemoryStorage = true
+	remove := cfg.InactiveThreshold == 0
+	if remove {
+		cfg.InactiveThreshold = historyIdle
+	}
 	cons, err := b.js.CreateConsumer(ctx, stream, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		if !remove {
+			return
+		}
 		// It goes by itself in a minute; the context may have ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()

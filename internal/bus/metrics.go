@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	published, publishBytes, publishRetries, publishErrors *prometheus.CounterVec // by stream
 	received, redelivered, refused, malformed, lost        *prometheus.CounterVec // by stream
+	waited                                                 *prometheus.CounterVec // by stream
 	reconnects                                             prometheus.Counter
 	mirrorShown, mirrorDropped                             prometheus.Counter
 }
@@ -36,6 +37,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refused:        vec("refused_total", "Messages that a stage asked to have again."),
 		malformed:      vec("malformed_total", "Messages put aside because they cannot be read."),
 		lost:           vec("lost_total", "Messages that the stream's bounds discarded before this receiver saw them."),
+		waited:         vec("publish_waited_seconds_total", "Time for which publishing waited for slow readers."),
 		reconnects:     one("reconnects_total", "Connections to NATS made after the first."),
 		mirrorShown:    one("mirror_events_total", "Events shown to people by the live mirror."),
 		mirrorDropped:  one("mirror_dropped_total", "Events the live mirror left out because its reader or it was too slow."),

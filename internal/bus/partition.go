@@ -54,6 +54,8 @@ type partitionReader struct {
 	held    *partitionHeld
 	reading bool   // not let go of yet
 	newest  uint64 // stream sequence of what the stage took last
+	// answered is the stream sequence of what the stage answered last.
+	answered uint64
 }
 
 type partitionHeld struct {
@@ -110,6 +112,9 @@ func (b *Bus) GroupConsumer(ctx context.Context, group, name string) (*Partition
 	c.members = m
 	for _, r := range c.readers {
 		b.spawn(r.run)
+	}
+	if group == "" {
+		b.spawn(c.tell)
 	}
 	return c, nil
 }

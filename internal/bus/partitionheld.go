@@ -75,6 +75,9 @@ func (r *partitionReader) answer(h *partitionHeld, err error) {
 	if h.gone {
 		return
 	}
+	if err == nil || errors.Is(err, msg.ErrMalformed) {
+		r.answered = h.id.seq
+	}
 	switch {
 	case err == nil:
 		r.sent(h.msg.Ack())

@@ -21,6 +21,9 @@ type publisher struct {
 	b      *Bus
 	js     jetstream.JetStream // of its own, so that the window is its own
 	stream string
+	// stored, if there is one, is told of every message stored, by the number
+	// that it was published under.
+	stored func(partition uint32, seq uint64, bytes int)
 
 	slots    chan struct{}  // one for each message under way
 	inflight chan *outgoing // in order; holds at most one per slot
@@ -32,6 +35,8 @@ type publisher struct {
 
 type outgoing struct {
 	msg    *nats.Msg
+	part   uint32
+	ack    *jetstream.PubAck      // once it is stored
 	future jetstream.PubAckFuture // nil when it was not sent
 	err    error                  // why not
 	done   func(error)
@@ -59,7 +64,7 @@ func (b *Bus) publisher(stream string) (*publisher, error) {
 // publish sends the message and returns; done is called once it is stored, or
 // with the reason why it never will be. An error means that done is not
 // called: the context or the bus ended, or the message is too large.
-func (p *publisher) publish(ctx context.Context, m *nats.Msg, done func(error)) error {
+func (p *publisher) publish(ctx context.Context, m *nats.Msg, partition uint32, done func(error)) error {
 	if limit := p.b.nc.MaxPayload(); int64(len(m.Data)) > limit {
 		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()
 		return fmt.Errorf("nats: a message of %d bytes for %s is larger than the server takes (max_payload %d)", len(m.Data), m.Subject, limit)
@@ -78,7 +83,7 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg, done func(error)) 
 		<-p.slots
 		return ErrClosed
 	}
-	o := &outgoing{msg: m, done: done, err: errHeld}
+	o := &outgoing{msg: m, part: partition, done: done, err: errHeld}
 	now := p.b.nc.Stats().Reconnects
 	if p.unknown.Load() > 0 && now != p.conn {
 		// What is under way went down with an older connection.
@@ -132,7 +137,7 @@ func (p *publisher) wait(o *outgoing) error {
 		return o.err
 	}
 	select {
-	case <-o.future.Ok():
+	case o.ack = <-o.future.Ok():
 		return nil
 	case err := <-o.future.Err():
 		return err
@@ -178,7 +183,8 @@ func (p *publisher) insist(o *outgoing) error {
 		p.b.metrics.publishRetries.WithLabelValues(p.stream).Inc()
 		ctx, cancel := context.WithTimeout(p.b.link(), p.b.cfg.AckTimeout)
 		defer cancel()
-		_, err := p.js.PublishMsg(ctx, o.msg, jetstream.WithRetryAttempts(0))
+		ack, err := p.js.PublishMsg(ctx, o.msg, jetstream.WithRetryAttempts(0))
+		o.ack = ack
 		if hopeless(err) {
 			final = err
 			return nil
@@ -204,6 +210,9 @@ func (p *publisher) finish(o *outgoing, err error) {
 	if err == nil {
 		p.b.metrics.published.WithLabelValues(p.stream).Inc()
 		p.b.metrics.publishBytes.WithLabelValues(p.stream).Add(float64(len(o.msg.Data)))
+		if p.stored != nil && o.ack != nil && !o.ack.Duplicate {
+			p.stored(o.part, o.ack.Sequence, len(o.msg.Data))
+		}
 	} else {
 		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()
 	}

@@ -34,6 +34,7 @@ type RawConsumer struct {
 	b       *Bus
 	subject string
 	base    string // of the consumers' names, before the number
+	flow    string // where it says how far it is
 
 	out   chan rawItem
 	start sync.Once
@@ -73,6 +74,7 @@ func (b *Bus) RawConsumer(host string) *RawConsumer {
 		b:       b,
 		subject: msg.RawSubject(host),
 		base:    "enricher-" + msg.Token(host),
+		flow:    rawFlow(host),
 		out:     make(chan rawItem, 4),
 		open:    make(chan struct{}),
 		ended:   make(chan struct{}),
@@ -116,6 +118,7 @@ func (c *RawConsumer) run() {
 		if first {
 			first = false
 			close(c.open)
+			c.b.spawn(c.tell)
 			c.b.onClose(c.settle)
 		}
 		ctx, cancel := context.WithCancelCause(c.b.ctx)

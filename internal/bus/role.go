@@ -92,6 +92,7 @@ func (p *permissions) sensor(host string) {
 		msg.SubjectHealth+"."+RoleSensor+".*",
 		key(msg.BucketDemand, "configured.*"),
 	)
+	p.subscribe = append(p.subscribe, msg.SubjectFlow+".raw."+host)
 	p.watch(msg.BucketDemand)
 }
 
@@ -100,7 +101,9 @@ func (p *permissions) enricher(host string) {
 		msg.SubjectEvents+"."+host+".*",
 		msg.SubjectTailEvents+"."+host+".*",
 		msg.SubjectHealth+"."+RoleEnricher+".*",
+		msg.SubjectFlow+".raw."+host,
 	)
+	p.subscribe = append(p.subscribe, eventsFlow("*"))
 	p.consume(StreamRaw, msg.RawSubject(host))
 }
 
@@ -110,6 +113,9 @@ func (p *permissions) matcher() {
 		msg.SubjectHealth+"."+RoleMatcher+".*",
 		key(msg.BucketDemand, RoleMatcher+".*"),
 		key(bucketMatchers, ">"),
+		eventsFlow("*"),
+		// To read back what was found lately.
+		api("CONSUMER.CREATE", StreamDetections, ">"), api("CONSUMER.MSG.NEXT", StreamDetections, "*"),
 	)
 	p.consume(StreamEvents, msg.SubjectEvents+".>")
 	p.add(api("CONSUMER.UNPIN", StreamEvents, "*"))

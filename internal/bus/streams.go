@@ -103,6 +103,9 @@ func (b *Bus) ensure(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("nats: stream %s: %w", want.Name, explainJetStream(err))
 		}
+		b.mu.Lock()
+		b.room[want.Name] = s.CachedInfo().Config.MaxBytes
+		b.mu.Unlock()
 		if want.Name == StreamEvents {
 			if err := b.agree(s.CachedInfo().Config); err != nil {
 				return err

@@ -10,6 +10,8 @@
 //	tripline.tail.raw.<host>.<event>              [EventJSON], one event a message
 //	tripline.tail.events.<host>.<event>           the same, enriched
 //	tripline.health.<stage>.<instance>            [Heartbeat], JSON
+//	tripline.flow.raw.<host>                      how far the enricher is
+//	tripline.flow.events.<partition>              how far the matchers are
 //
 // The binary form is protobuf (tripline.proto) in a frame of its own, see
 // [Marshal]. Names of events and their arguments are in package catalogue.

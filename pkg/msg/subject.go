@@ -14,6 +14,10 @@ const (
 	SubjectTailRaw    = "tripline.tail.raw"
 	SubjectTailEvents = "tripline.tail.events"
 	SubjectHealth     = "tripline.health"
+	// SubjectFlow is where readers of batches say how far they are, a sequence
+	// number of the stream in decimal: tripline.flow.raw.<host> and
+	// tripline.flow.events.<partition>.
+	SubjectFlow = "tripline.flow"
 
 	// BucketDemand and BucketRules name the key-value buckets.
 	BucketDemand = "tripline_demand"
