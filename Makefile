@@ -111,6 +111,11 @@ test-faults: deps-test ## kill, stop and cut off stages and the server: nothing 
 	$(call say,TEST,./test/faults)
 	$(Q)$(ROOT) env $(E2E) TRIPLINE_FAULTS_FOR=$(FOR) TRIPLINE_FAULTS_SEED=$(SEED) $(GO) test -count=1 -v -timeout 30m -run '^TestFaults$$|^TestFullDisk$$' ./test/faults
 
+.PHONY: test-kernels
+test-kernels: $(OBJECT) ## the sensor's tests on Debian's 5.10, 6.1 and 6.12 in QEMU, and docs/kernels.md of what they say (needs root)
+	@scripts/deps kernels
+	@$(ROOT) env GO=$(GO) KERNELS='$(KERNELS)' RUN='$(RUN)' scripts/test-kernels
+
 # The packages where goroutines meet.
 RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg
 

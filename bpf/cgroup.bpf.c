@@ -17,7 +17,7 @@ static __always_inline int cgroup_emit(u32 event, struct cgroup *cgroup, const c
 	if (!s)
 		return 0;
 	e = (void *)s->data;
-	head_fill(&e->head, bpf_get_current_task_btf(), TL_CGROUP, event);
+	head_fill(&e->head, current_task(), TL_CGROUP, event);
 	e->id = BPF_CORE_READ(cgroup, kn, id);
 	e->hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
 	e->pid = 0;

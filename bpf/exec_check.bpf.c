@@ -18,7 +18,7 @@ enum {
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter_exec, struct pt_regs *regs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	u64 key = (u64)task;
 	struct pending p = {};
 	struct call_id id;
@@ -27,7 +27,7 @@ int BPF_PROG(enter_exec, struct pt_regs *regs)
 	p.words[0] = id.event;
 	bpf_get_current_comm(p.comm, sizeof(p.comm));
 	if (event_wanted(TL_EVENT_COMMIT_CREDS))
-		cred_fill(&p.cred, task->cred);
+		cred_fill(&p.cred, LOAD(task, cred));
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
 	return 0;
 }
@@ -36,7 +36,7 @@ int BPF_PROG(enter_exec, struct pt_regs *regs)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_exec, struct pt_regs *regs, long ret)
 {
-	u64 key = (u64)bpf_get_current_task_btf();
+	u64 key = (u64)current_task();
 
 	bpf_map_delete_elem(&pendings, &key);
 	return 0;
@@ -74,7 +74,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct linux_binprm *bprm)
 {
 	bool check = event_wanted(TL_EVENT_BPRM_CHECK), creds = event_wanted(TL_EVENT_COMMIT_CREDS);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	u64 key = (u64)task;
 	struct pending *p;
 

@@ -21,7 +21,7 @@ enum {
 /* By argument; the one for the pid stays empty. */
 static __always_inline void spaces_fill(u32 *spaces, struct task_struct *task)
 {
-	struct nsproxy *ns = task->nsproxy;
+	struct nsproxy *ns = LOAD(task, nsproxy);
 
 	spaces[SWITCH_NS_MNT] = BPF_CORE_READ(ns, mnt_ns, ns.inum);
 	spaces[SWITCH_NS_PIDNS] = BPF_CORE_READ(ns, pid_ns_for_children, ns.inum);
@@ -34,11 +34,11 @@ static __always_inline void spaces_fill(u32 *spaces, struct task_struct *task)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter_identity, struct pt_regs *regs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	u64 key = (u64)task;
 	struct pending p = {};
 
-	cred_fill(&p.cred, task->cred);
+	cred_fill(&p.cred, LOAD(task, cred));
 	spaces_fill(p.spaces, task);
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
 	return 0;
@@ -58,7 +58,7 @@ static __always_inline void spaces_emit(const struct hook *h, const struct pendi
 	s = hook_begin(h, TL_EVENT_SWITCH_TASK_NS);
 	if (!s)
 		return;
-	derived_set(s, SWITCH_NS_PID, h->task->pid);
+	derived_set(s, SWITCH_NS_PID, LOAD(h->task, pid));
 #pragma unroll
 	for (int i = SWITCH_NS_MNT; i < SWITCH_NS_END; i++)
 		if (spaces[i] != before->spaces[i])

@@ -15,7 +15,7 @@ static __always_inline struct scratch *task_begin(u16 kind, u32 event)
 	if (!s)
 		return 0;
 	e = (void *)s->data;
-	head_fill(&e->head, bpf_get_current_task_btf(), kind, event);
+	head_fill(&e->head, current_task(), kind, event);
 	e->args[0] = e->args[1] = 0;
 	s->used = sizeof(*e);
 	return s;

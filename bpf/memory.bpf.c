@@ -43,6 +43,25 @@ struct area {
 	struct file *file;
 };
 
+/* The areas of a process until 6.0: a tree (gone with 524e00b36e8c). */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct rb_node {
+	struct rb_node *rb_right, *rb_left;
+};
+struct rb_root {
+	struct rb_node *rb_node;
+};
+struct mm_struct___tree {
+	struct rb_root mm_rb;
+};
+struct vm_area_struct___tree {
+	struct rb_node vm_rb;
+};
+#pragma clang attribute pop
+
+/* How deep a tree of 65530 areas, the most that a process may have, can be. */
+enum { TREE_DEPTH = 33 };
+
 static long area_look(struct task_struct *task, struct vm_area_struct *vma, struct area *a)
 {
 	a->end = BPF_CORE_READ(vma, vm_end);
@@ -50,6 +69,38 @@ static long area_look(struct task_struct *task, struct vm_area_struct *vma, stru
 	a->file = BPF_CORE_READ(vma, vm_file);
 	return 0;
 }
+
+static __always_inline bool area_find(struct task_struct *task, u64 addr, struct area *a)
+{
+	return !bpf_find_vma(task, addr, area_look, a, 0);
+}
+
+/*
+ * As area_find, where there is no such helper. Nothing holds the tree still, but
+ * what changes it is another thread of the process.
+ */
+static __always_inline bool area_find_tree(struct task_struct *task, u64 addr, struct area *a)
+{
+	struct mm_struct___tree *mm = (void *)LOAD(task, mm);
+	struct rb_node *node = BPF_CORE_READ(mm, mm_rb.rb_node);
+
+	for (int i = 0; i < TREE_DEPTH && node; i++) {
+		struct vm_area_struct *vma =
+		    (void *)node - bpf_core_field_offset(struct vm_area_struct___tree, vm_rb);
+
+		if (addr >= BPF_CORE_READ(vma, vm_end)) {
+			node = BPF_CORE_READ(node, rb_right);
+		} else if (addr < BPF_CORE_READ(vma, vm_start)) {
+			node = BPF_CORE_READ(node, rb_left);
+		} else {
+			area_look(task, vma, a);
+			return true;
+		}
+	}
+	return false;
+}
+
+typedef bool (*area_finder)(struct task_struct *task, u64 addr, struct area *a);
 
 static __always_inline u32 protection_alert(u32 before, u32 after)
 {
@@ -62,9 +113,7 @@ static __always_inline u32 protection_alert(u32 before, u32 after)
 	return 0;
 }
 
-/* mprotect and pkey_mprotect. */
-SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_memory, struct pt_regs *regs)
+static __always_inline int memory_begins(struct pt_regs *regs, area_finder find)
 {
 	struct pending p = {};
 	u64 at, end, key;
@@ -82,7 +131,7 @@ int BPF_PROG(enter_memory, struct pt_regs *regs)
 	for (int i = 0; i < MEM_AREAS && at < end; i++) {
 		struct area a = {};
 
-		if (bpf_find_vma(h.task, at, area_look, &a, 0))
+		if (!find(h.task, at, &a))
 			break;
 		alert = protection_alert(a.flags, after);
 		if (alert > p.words[0]) {
@@ -98,8 +147,7 @@ int BPF_PROG(enter_memory, struct pt_regs *regs)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
+static __always_inline int memory_ends(struct pt_regs *regs, long ret, area_finder find)
 {
 	u64 addr, alert = ALERT_MMAP_W_X, before = 0;
 	struct area a = {};
@@ -135,7 +183,7 @@ int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
 	derived_set(s, MEM_LEN, h.args[1]);
 	derived_set(s, MEM_PROT, h.args[2]);
 	derived_set(s, MEM_PREV_PROT, before);
-	bpf_find_vma(h.task, addr, area_look, &a, 0);
+	find(h.task, addr, &a);
 	file = a.file;
 	if (file) {
 		struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -147,4 +195,30 @@ int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
 	}
 	derived_output(s);
 	return 0;
+}
+
+/* mprotect and pkey_mprotect. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(enter_memory, struct pt_regs *regs)
+{
+	return memory_begins(regs, area_find);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
+{
+	return memory_ends(regs, ret, area_find);
+}
+
+/* Programs of their own: a kernel without the helper does not take its callback. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(enter_memory_tree, struct pt_regs *regs)
+{
+	return memory_begins(regs, area_find_tree);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_memory_tree, struct pt_regs *regs, long ret)
+{
+	return memory_ends(regs, ret, area_find_tree);
 }

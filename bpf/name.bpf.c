@@ -64,7 +64,7 @@ enum { NAME_INODE, NAME_DEV };
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter_name, struct pt_regs *regs)
 {
-	u64 key = (u64)bpf_get_current_task_btf();
+	u64 key = (u64)current_task();
 	struct pending p = {};
 
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
@@ -74,7 +74,7 @@ int BPF_PROG(enter_name, struct pt_regs *regs)
 /* The first to change is the file itself, unless it is the directory around it. */
 static __always_inline int name_changed(struct inode *inode)
 {
-	u64 key = (u64)bpf_get_current_task_btf();
+	u64 key = (u64)current_task();
 	struct pending *p = bpf_map_lookup_elem(&pendings, &key);
 
 	if (!p || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)

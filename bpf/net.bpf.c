@@ -127,7 +127,7 @@ int on_egress(struct __sk_buff *skb)
 
 	if (!at || p.dst_port != DNS_PORT || skb->len < at)
 		return PACKET_PASS;
-	task = bpf_get_current_task_btf();
+	task = current_task();
 	if (is_self(task) || !skb->sk)
 		return PACKET_PASS;
 	sk = bpf_sk_fullsock(skb->sk);

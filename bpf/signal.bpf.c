@@ -44,7 +44,7 @@ struct signal_record {
 SEC("tp_btf/signal_generate")
 int on_signal(u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *to;
+	struct task_struct *task = current_task(), *to;
 	struct kernel_siginfo *info = (void *)ctx[1];
 	struct signal_record *r;
 	u32 sig = ctx[0];

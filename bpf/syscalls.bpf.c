@@ -32,13 +32,15 @@ static __always_inline bool call_filtered(const struct tl_call *call, const u64 
 static __always_inline u64 argument_length(const struct tl_syscall *r, const struct tl_arg *arg)
 {
 	u64 length;
-	u32 position = arg->length;
+	/* One check that 5.10 understands: of none, which is 0, it makes the largest. */
+	u32 i = (u32)arg->length - 1;
 
 	if (arg->flags & TL_ARG_BOUND_BY_RETURN && r->ret >= 0)
 		return r->ret;
-	if (!position || position > TL_ARGS)
+	opaque(i);
+	if (i >= TL_ARGS)
 		return 0;
-	length = r->args[position - 1];
+	length = r->args[i];
 	if (arg->flags & TL_ARG_LENGTH_POINTER) {
 		u32 value = 0;
 
@@ -91,12 +93,13 @@ static __always_inline void call_file(struct scratch *s, struct task_struct *tas
 				      const struct tl_call *call)
 {
 	struct tl_syscall *r = (void *)s->data;
-	u32 position = call->file;
+	u32 i = (u32)call->file - 1;
 	struct file *file;
 	s32 fd = r->ret;
 
-	if (position <= TL_ARGS)
-		fd = r->args[position - 1];
+	opaque(i);
+	if (i < TL_ARGS)
+		fd = r->args[i];
 	else if (r->ret < 0)
 		return;
 	file = file_of(task, fd);
@@ -247,7 +250,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	gate = shared.gate[nr];
 	if (!gate)
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = current_task();
 	gate = call_resolve(regs, task, gate, &id);
 	if (!gate || is_self(task))
 		return 0;
@@ -276,7 +279,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	gate = shared.entry[nr];
 	if (!gate)
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = current_task();
 	gate = call_resolve(regs, task, gate, &id);
 	if (!gate || is_self(task))
 		return 0;

@@ -56,6 +56,17 @@ struct io_ring_ctx {
 	u32 flags;
 	struct io_file_table file_table;
 };
+/* Until 6.12 the slots are an array. */
+struct io_fixed_file {
+	unsigned long file_ptr;
+};
+struct io_file_table___array {
+	struct io_fixed_file *files;
+};
+struct io_ring_ctx___array {
+	u32 nr_user_files;
+	struct io_file_table___array file_table;
+};
 struct io_cqe {
 	s32 fd;
 };
@@ -131,6 +142,11 @@ static __always_inline bool uring_polled(struct io_kiocb *req)
 	return BPF_CORE_READ(req, ctx, flags) & IORING_SETUP_SQPOLL;
 }
 
+static __always_inline struct file *slot_file(unsigned long pointer)
+{
+	return (struct file *)(pointer & ~(unsigned long)SLOT_FLAGS);
+}
+
 /* The file of a request that succeeded: behind a descriptor, or in one of the ring's slots. */
 static __always_inline struct file *uring_file(struct task_struct *task, struct io_kiocb *req,
 					       struct io_open *open, s32 res)
@@ -138,18 +154,25 @@ static __always_inline struct file *uring_file(struct task_struct *task, struct 
 	struct io_rsrc_data *data = 0;
 	struct io_rsrc_node **nodes, *node = 0;
 	s32 slot = BPF_CORE_READ(open, file_slot);
+	struct io_ring_ctx___array *array;
+	struct io_fixed_file *fixed;
 
 	if (!slot)
 		return file_of(task, res);
-	if (!bpf_core_field_exists(data->nodes))
-		return 0;
 	slot = slot == SLOT_ALLOC ? res : slot - 1;
+	if (!bpf_core_field_exists(data->nodes)) {
+		array = (void *)BPF_CORE_READ(req, ctx);
+		if (slot < 0 || (u32)slot >= BPF_CORE_READ(array, nr_user_files))
+			return 0;
+		fixed = BPF_CORE_READ(array, file_table.files) + slot;
+		return slot_file(BPF_CORE_READ(fixed, file_ptr));
+	}
 	data = &BPF_CORE_READ(req, ctx)->file_table.data;
 	if (slot < 0 || (u32)slot >= BPF_CORE_READ(data, nr))
 		return 0;
 	nodes = BPF_CORE_READ(data, nodes);
 	bpf_probe_read_kernel(&node, sizeof(node), nodes + slot);
-	return (struct file *)(BPF_CORE_READ(node, file_ptr) & ~(unsigned long)SLOT_FLAGS);
+	return slot_file(BPF_CORE_READ(node, file_ptr));
 }
 
 /* The path by the kernel's names, or the name that was given. */
@@ -247,7 +270,7 @@ static __always_inline void uring_connect_emit(struct task_struct *task, struct 
 static __always_inline void uring_emit(struct io_kiocb *req, u8 opcode, s32 res,
 				       const struct uring *u, bool complete)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct file *file = 0;
 
 	if (uring_opens(opcode)) {
@@ -274,7 +297,7 @@ static __always_inline int uring_submitted(struct io_kiocb *req)
 	struct uring u = {.fd = -1};
 	u64 key = (u64)req, flags;
 
-	if (!uring_wanted(opcode) || is_self(bpf_get_current_task_btf()))
+	if (!uring_wanted(opcode) || is_self(current_task()))
 		return 0;
 	flags = bpf_core_field_size(req->flags) == 8 ? BPF_CORE_READ(req, flags)
 						     : BPF_CORE_READ(narrow, flags);
@@ -300,7 +323,7 @@ static __always_inline int uring_completed(struct io_kiocb *req, s32 res)
 	if (!req)
 		return 0;
 	opcode = BPF_CORE_READ(req, opcode);
-	if (!uring_wanted(opcode) || is_self(bpf_get_current_task_btf()))
+	if (!uring_wanted(opcode) || is_self(current_task()))
 		return 0;
 	u = bpf_map_lookup_elem(&urings, &key);
 	uring_emit(req, opcode, res, u ?: &none, true);

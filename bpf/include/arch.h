@@ -6,9 +6,8 @@
 #ifndef TRIPLINE_ARCH_H
 #define TRIPLINE_ARCH_H
 
-#include "kernel.h"
+#include "drift.h"
 #include "record.h"
-#include <bpf/bpf_helpers.h>
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -24,7 +23,7 @@ static __always_inline u32 call_number(struct pt_regs *regs)
 /* A call by int 0x80 (or a 32-bit sysenter), with i386 numbers and registers. */
 static __always_inline bool call_is_compat(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return LOAD(task, thread_info.status) & TS_COMPAT;
 }
 
 static __always_inline void call_args(struct pt_regs *regs, u64 *args)
@@ -59,7 +58,7 @@ static __always_inline u32 call_number(struct pt_regs *regs)
 
 static __always_inline bool call_is_compat(struct task_struct *task)
 {
-	return task->thread_info.flags & (1ul << TIF_32BIT);
+	return LOAD(task, thread_info.flags) & (1ul << TIF_32BIT);
 }
 
 /* The result replaces the first argument, which is kept in orig_x0. */

@@ -38,6 +38,32 @@ struct inode___split {
 
 #pragma clang attribute pop
 
+/* Helpers that some kernels lack; the numbers are the user API's. */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_find_vma = 180,	     /* 5.17 */
+};
+#define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/* The task that runs: with its type where the kernel tells it, else an address. */
+static __always_inline struct task_struct *current_task(void)
+{
+	if (HAVE_HELPER(get_current_task_btf))
+		return bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+/*
+ * Reads a field of what current_task leads to: a plain load where the verifier
+ * knows the type, else a copy by a helper. The loader decides, and the branch
+ * that is not taken is gone from the program.
+ */
+#define LOAD(p, field)                                                                             \
+	({                                                                                         \
+		__auto_type from_ = (p);                                                           \
+		HAVE_HELPER(get_current_task_btf) ? from_->field : BPF_CORE_READ(from_, field);    \
+	})
+
 /* From 6.2 (a35b9af4ec2c). */
 extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 
@@ -51,6 +77,19 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 	     ? ((typeof(*(p)) *)bpf_rdonly_cast((p), bpf_core_type_id_kernel(typeof(*(p)))))       \
 		   ->field                                                                         \
 	     : BPF_CORE_READ(p, field))
+
+/*
+ * How many bytes a string of the caller's memory has, its zero included; not
+ * positive if it cannot be read. Up to 6.12 the helper says 0 of an empty one.
+ * Without a branch, which the verifier would follow to the end for each string.
+ */
+static __always_inline long read_user_string(void *to, u32 size, const void *from)
+{
+	long n = bpf_probe_read_user_str(to, size, from);
+
+	asm volatile("" : "+r"(n));
+	return n - ((n - 1) >> 63);
+}
 
 #define NS_PER_SECOND 1000000000ll
 /* Since 6.13 the top bit of the ctime's nanoseconds says that it was looked at. */

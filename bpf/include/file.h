@@ -35,15 +35,15 @@ struct sockaddr_inet {
 	u32 pad;
 };
 
-/* The file behind a descriptor of the current task, which must be the verifier's pointer. */
+/* The file behind a descriptor of the current task. */
 static __always_inline struct file *file_of(struct task_struct *task, s32 fd)
 {
-	struct fdtable *table = task->files->fdt;
+	struct fdtable *table = LOAD(LOAD(task, files), fdt);
 	struct file *file = 0;
 
-	if (fd < 0 || (u32)fd >= table->max_fds)
+	if (fd < 0 || (u32)fd >= LOAD(table, max_fds))
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), LOAD(table, fd) + fd);
 	return file;
 }
 

@@ -52,7 +52,7 @@ struct hook {
 
 static __always_inline void hook_fill(struct hook *h, struct pt_regs *regs, s64 ret)
 {
-	h->task = bpf_get_current_task_btf();
+	h->task = current_task();
 	call_resolve(regs, h->task, 0, &h->id);
 	call_args_any(regs, h->id.flags, &shared.calls[h->id.event & (TL_CALLS - 1)], h->args);
 	h->ret = ret;
@@ -116,7 +116,7 @@ enum { AT_FDCWD = -100 };
 static __always_inline void part_place(struct scratch *s, u16 i, struct task_struct *task,
 				       s32 dirfd, const void *name)
 {
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = LOAD(task, fs);
 	struct path *base = &fs->pwd;
 	char first = 0;
 
@@ -137,16 +137,16 @@ static __always_inline void part_place(struct scratch *s, u16 i, struct task_str
 
 static __always_inline void cred_fill(struct tl_cred *c, const struct cred *cred)
 {
-	c->uid = cred->uid.val;
-	c->gid = cred->gid.val;
-	c->suid = cred->suid.val;
-	c->sgid = cred->sgid.val;
-	c->euid = cred->euid.val;
-	c->egid = cred->egid.val;
-	c->fsuid = cred->fsuid.val;
-	c->fsgid = cred->fsgid.val;
-	c->securebits = cred->securebits;
-	c->ns_user = cred->user_ns->ns.inum;
+	c->uid = LOAD(cred, uid.val);
+	c->gid = LOAD(cred, gid.val);
+	c->suid = LOAD(cred, suid.val);
+	c->sgid = LOAD(cred, sgid.val);
+	c->euid = LOAD(cred, euid.val);
+	c->egid = LOAD(cred, egid.val);
+	c->fsuid = LOAD(cred, fsuid.val);
+	c->fsgid = LOAD(cred, fsgid.val);
+	c->securebits = LOAD(cred, securebits);
+	c->ns_user = LOAD(LOAD(cred, user_ns), ns.inum);
 	c->cap_inheritable = capabilities(&cred->cap_inheritable);
 	c->cap_permitted = capabilities(&cred->cap_permitted);
 	c->cap_effective = capabilities(&cred->cap_effective);
@@ -176,7 +176,7 @@ static __always_inline void creds_emit(struct task_struct *task, struct call_id 
 	u64 changed = 0;
 	struct scratch *s;
 
-	cred_fill(&after, task->cred);
+	cred_fill(&after, LOAD(task, cred));
 #pragma unroll
 	for (int i = 0; i < sizeof(after) / sizeof(u64); i++)
 		changed |= ((const u64 *)&after)[i] ^ old[i];

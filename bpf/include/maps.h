@@ -6,9 +6,8 @@
 #ifndef TRIPLINE_MAPS_H
 #define TRIPLINE_MAPS_H
 
-#include "kernel.h"
+#include "drift.h"
 #include "record.h"
-#include <bpf/bpf_helpers.h>
 
 /* Mapped into the sensor's memory, so a change takes effect at once. */
 struct tl_shared shared SEC(".data.shared");
@@ -92,7 +91,7 @@ static __always_inline bool event_wanted(u32 event)
 /* The sensor's own calls are not reported: each would cause the next. */
 static __always_inline bool is_self(struct task_struct *task)
 {
-	return task->tgid == shared.self;
+	return LOAD(task, tgid) == shared.self;
 }
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef TRIPLINE_PARTS_H
 #define TRIPLINE_PARTS_H
 
+#include "drift.h"
 #include "maps.h"
 
 /* Keeps the compiler from forgetting a bound that the verifier needs. */
@@ -49,7 +50,7 @@ static __always_inline bool part_string(struct scratch *s, u16 id, const void *f
 	if (!part || !from)
 		return false;
 	if (user)
-		n = bpf_probe_read_user_str(part + 1, TL_STRING_MAX, from);
+		n = read_user_string(part + 1, TL_STRING_MAX, from);
 	else
 		n = bpf_probe_read_kernel_str(part + 1, TL_STRING_MAX, from);
 	if (n < 1 || n > TL_STRING_MAX)
@@ -115,7 +116,7 @@ static __always_inline bool part_strings(struct scratch *s, u16 id, const void *
 		opaque(at);
 		if (at >= TL_LIST_MAX)
 			break;
-		n = bpf_probe_read_user_str((u8 *)(part + 1) + at, TL_STRING_MAX, (void *)item);
+		n = read_user_string((u8 *)(part + 1) + at, TL_STRING_MAX, (void *)item);
 		if (n < 1)
 			break;
 		if (at + n > TL_LIST_MAX) {

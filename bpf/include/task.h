@@ -15,8 +15,11 @@
 /* What a pid is called at a level of the nested pid namespaces; 0 is the host. */
 static __always_inline struct upid *upid_at(struct pid *pid, u32 level)
 {
-	return (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-	       (level & 31) * bpf_core_type_size(struct upid);
+	u64 at = level * bpf_core_type_size(struct upid);
+
+	/* Up to 6.1 the verifier knows no bound of a product. */
+	opaque(at);
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + (at & 1023);
 }
 
 static __always_inline u32 pid_at(struct pid *pid, u32 level)
@@ -44,26 +47,27 @@ static __always_inline u64 pids_cgroup(struct css_set *set)
 	return BPF_CORE_READ(css, cgroup, kn, id);
 }
 
-/* Fills the head for the current task, which must be the verifier's own pointer. */
+/* Fills the head for the current task. */
 static __always_inline void head_fill(struct tl_head *h, struct task_struct *task, u16 kind,
 				      u32 event)
 {
-	struct task_struct *leader = task->group_leader;
-	struct css_set *set = task->cgroups;
+	struct task_struct *leader = LOAD(task, group_leader);
+	struct css_set *set = LOAD(task, cgroups);
 	struct cgroup_subsys_state **slot = pids_slot(set);
-	struct pid *pid = task->thread_pid;
-	u32 level = pid->level;
+	struct pid *pid = LOAD(task, thread_pid);
+	u32 level = LOAD(pid, level);
 
 	h->kind = kind;
 	h->flags = 0;
 	h->event = event;
 	h->time = bpf_ktime_get_boot_ns();
-	h->start_time = leader->start_boottime;
-	h->cgroup_id = set->dfl_cgrp->kn->id;
-	h->cgroup_v1_id = slot ? (*slot)->cgroup->kn->id : 0;
-	h->pid = task->tgid;
-	h->tid = task->pid;
-	h->ppid = task->real_parent->tgid;
+	h->start_time = LOAD(leader, start_boottime);
+	h->cgroup_id = LOAD(LOAD(LOAD(set, dfl_cgrp), kn), id);
+	h->cgroup_v1_id = HAVE_HELPER(get_current_task_btf) ? (slot ? (*slot)->cgroup->kn->id : 0)
+							    : pids_cgroup(set);
+	h->pid = LOAD(task, tgid);
+	h->tid = LOAD(task, pid);
+	h->ppid = LOAD(LOAD(task, real_parent), tgid);
 	h->cpu = bpf_get_smp_processor_id();
 	if (level) {
 		h->ns_tid = pid_at(pid, level);

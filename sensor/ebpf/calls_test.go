@@ -420,5 +420,8 @@ func (m *made) compare(r msg.Record, s *stage, p passage) string {
 		// After that getsockname still tells the port that was given back.
 		fmt.Fprintf(&b, " the socket's ends are %s, want %s;", ends(f), m.file.ends)
 	}
+	if b.Len() == 0 {
+		findings.checked(r.Name())
+	}
 	return b.String()
 }

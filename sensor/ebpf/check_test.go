@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	findings.print()
+	os.Exit(code)
 }
 
 func TestCheck(t *testing.T) {

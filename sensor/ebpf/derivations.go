@@ -46,6 +46,12 @@ func families() map[hook]hookPrograms {
 	}
 }
 
+// alternatives names the programs that stand in for others on kernels that do
+// not take those.
+func alternatives() map[string]string {
+	return map[string]string{"enter_memory": "enter_memory_tree", "exit_memory": "exit_memory_tree"}
+}
+
 func derivations() []derivation {
 	protect := []string{"mprotect", "pkey_mprotect"}
 	execute := []string{"execve", "execveat"}
@@ -131,7 +137,7 @@ func newDerived(loaded func(program string) bool) *derived {
 			continue
 		}
 		for _, p := range v.needs(f) {
-			if !loaded(p) {
+			if other := alternatives()[p]; !loaded(p) && (other == "" || !loaded(other)) {
 				d.refused[e.ID] = "this kernel does not take the program " + p
 			}
 		}

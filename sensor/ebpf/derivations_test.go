@@ -63,7 +63,7 @@ func TestDerivedGates(t *testing.T) {
 
 // TestRefusedProgram checks what is said where a kernel does not take a program.
 func TestRefusedProgram(t *testing.T) {
-	refused := map[string]bool{"enter_memory": true, "on_ctime": true, "on_uring_complete": true}
+	refused := map[string]bool{"enter_memory": true, "enter_memory_tree": true, "on_ctime": true, "on_uring_complete": true}
 	d := newDerived(func(program string) bool { return !refused[program] })
 	for name, want := range map[string]string{
 		"mem_prot_alert": "enter_memory", "io_uring_open": "on_uring_complete",
@@ -93,6 +93,7 @@ func TestRefusedProgram(t *testing.T) {
 // TestBackends checks that every event that can be had says how.
 func TestBackends(t *testing.T) {
 	w := start(t)
+	findings.served(w.Source)
 	got := w.Backends()
 	for _, name := range []string{"sched_process_exec", "security_file_open", "security_bprm_check", "magic_write", "security_sb_mount"} {
 		if got[name] != "tracepoint" {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	bpf "github.com/aquasecurity/libbpfgo"
@@ -27,14 +26,11 @@ type Source struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	module  *bpf.Module
-	mem     []byte
 	calls   *callTable
 	derived *derived
 	// cgroupRoot is where the cgroup v2 hierarchy is mounted, "" where it is not.
 	cgroupRoot string
-
-	events, lifecycle *ring
+	*loaded
 
 	// mu guards the demand, the links that depend on it, and closing.
 	mu      sync.Mutex
@@ -65,12 +61,17 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Source{cfg: cfg, log: log, links: make(map[string]*bpf.BPFLink), undecoded: make(map[uint32]uint64)}
-	if err := s.load(); err != nil {
-		s.Close()
+	s := &Source{cfg: cfg, log: log, loaded: cfg.loaded, links: make(map[string]*bpf.BPFLink), undecoded: make(map[uint32]uint64)}
+	var err error
+	if s.loaded == nil {
+		s.loaded, err = load(&cfg, log)
+	} else {
+		s.renew()
+	}
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	s.prepare()
 	if s.metrics, err = newMetrics(reg, func() float64 { return float64(s.lost()) }); err != nil {
 		s.Close()
 		return nil, err
@@ -79,54 +80,17 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 	return s, nil
 }
 
-func (s *Source) load() error {
-	said := &libbpfLog{log: s.log}
-	bpf.SetLoggerCbs(bpf.Callbacks{Log: said.print})
-	m, skipped, err := s.loadObject(said)
-	if err != nil {
-		return err
-	}
-	s.module = m
-	if s.mem, err = mapShared(m); err != nil {
-		return err
-	}
+// prepare fills the tables that the programs go by.
+func (s *Source) prepare() {
 	s.shared = sharedAt(s.mem)
 	s.shared.m.self = cUint(os.Getpid())
 	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
 	s.calls = newCallTable(s.shared, s.cfg.Files)
-	s.derived = newDerived(func(program string) bool { return !skipped[program] })
+	s.derived = newDerived(func(program string) bool { return !s.skipped[program] })
 	if s.cgroupRoot = cgroupRoot(); s.cgroupRoot == "" {
 		s.derived.refuse("no cgroup v2 hierarchy is mounted here", "on_egress", "on_ingress")
 	}
 	s.derived.mark(s.shared)
-	if err := fillHooks(m, skipped); err != nil {
-		return err
-	}
-	if s.events, err = mapRing(m, "events", s.cfg.RingBytes); err != nil {
-		return err
-	}
-	s.lifecycle, err = mapRing(m, "lifecycle", s.cfg.LifecycleBytes)
-	return err
-}
-
-func mapShared(m *bpf.Module) ([]byte, error) {
-	t, err := m.GetMap(".data.shared")
-	if err != nil {
-		return nil, err
-	}
-	mem, err := syscall.Mmap(t.FileDescriptor(), 0, sharedSize, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("mapping the programs' tables: %w", err)
-	}
-	return mem, nil
-}
-
-func mapRing(m *bpf.Module, name string, size int) (*ring, error) {
-	t, err := m.GetMap(name)
-	if err != nil {
-		return nil, err
-	}
-	return openRing(t.FileDescriptor(), size)
 }
 
 // Close detaches and unloads the programs. Run does it too when it returns.
@@ -136,23 +100,13 @@ func (s *Source) Close() {
 	if s.closed {
 		return
 	}
-	if s.mem != nil {
-		s.final = s.drops()
-	}
+	s.final = s.drops()
 	s.closed = true
 	for name := range s.links {
 		s.detach(name)
 	}
-	for _, r := range []*ring{s.events, s.lifecycle} {
-		if r != nil {
-			r.close()
-		}
-	}
-	if s.mem != nil {
-		_ = syscall.Munmap(s.mem)
-	}
-	if s.module != nil {
-		s.module.Close()
+	if s.cfg.loaded == nil {
+		s.loaded.close()
 	}
 }
 

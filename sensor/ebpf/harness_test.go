@@ -38,11 +38,24 @@ func needRoot(t testing.TB) {
 	}
 }
 
+// programsOfTests loads the programs for all tests with the default
+// configuration; they leave the kernel when the tests' process does.
+var programsOfTests = sync.OnceValues(func() (*loaded, error) {
+	cfg := DefaultConfig()
+	return load(&cfg, slog.New(slog.DiscardHandler))
+})
+
 // start runs a source that reports these events for the length of the test.
 // The test's own process counts as any other.
 func start(t *testing.T, events ...string) *watch {
 	t.Helper()
-	return startWith(t, DefaultConfig(), events...)
+	needRoot(t)
+	cfg := DefaultConfig()
+	var err error
+	if cfg.loaded, err = programsOfTests(); err != nil {
+		t.Fatal(err)
+	}
+	return startWith(t, cfg, events...)
 }
 
 func startWith(t *testing.T, cfg Config, events ...string) *watch {
@@ -119,6 +132,7 @@ func (w *watch) event(name string, fits func(msg.Record) bool) msg.Record {
 		for i := range b.Events {
 			if r := b.Record(i); r.Name() == name && fits(r) {
 				found = r
+				findings.checked(name)
 				return true
 			}
 		}

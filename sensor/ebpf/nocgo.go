@@ -14,6 +14,8 @@ import (
 
 var errNoSensor = errors.New("this binary was built without the sensor (CGO_ENABLED=0)")
 
+type loaded struct{}
+
 // Source watches the running kernel; this binary was built without it.
 type Source struct{}
 

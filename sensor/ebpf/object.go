@@ -121,16 +121,16 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// oldestKernel is the first that gives programs the current task with its type
-// (bpf_get_current_task_btf).
-const oldestKernel = "5.11"
+// oldestKernel is the oldest that the programs are tested on. Ring buffers and
+// the list of processes are there since 5.8.
+const oldestKernel = "5.10"
 
 func tooOld(release string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
 		return false
 	}
-	return major < 5 || major == 5 && minor < 11
+	return major < 5 || major == 5 && minor < 10
 }
 
 // privileged says whether the process has CAP_SYS_ADMIN, or CAP_BPF with

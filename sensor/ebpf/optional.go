@@ -5,6 +5,7 @@ package ebpf
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -18,18 +19,19 @@ var refusedProgram = regexp.MustCompile(`prog '([a-z0-9_]+)': (?:failed to|BPF p
 
 // loadObject loads the programs. One that only derived events need is left out
 // when the kernel does not take it, and the rest tried again.
-func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]bool, err error) {
+func loadObject(cfg *Config, log *slog.Logger, said *libbpfLog) (m *bpf.Module, skipped map[string]bool, err error) {
 	optional := make(map[string]bool)
 	for _, d := range derivations() {
 		for _, p := range append(d.needs(families()), d.programs...) {
 			optional[p] = true
+			optional[alternatives()[p]] = true
 		}
 	}
 	if skipped, err = absentPrograms(); err != nil {
 		return nil, nil, err
 	}
 	for {
-		if m, err = s.openObject(skipped); err != nil {
+		if m, err = openObject(cfg, skipped); err != nil {
 			return nil, nil, err
 		}
 		if err = m.BPFLoadObject(); err == nil {
@@ -41,7 +43,7 @@ func (s *Source) loadObject(said *libbpfLog) (m *bpf.Module, skipped map[string]
 		if found == nil || !optional[found[1]] || skipped[found[1]] {
 			return nil, nil, explain(err, reason)
 		}
-		s.log.Info("this kernel does not take one of the programs", "program", found[1], "reason", reason)
+		log.Info("this kernel does not take one of the programs", "program", found[1], "reason", reason)
 		skipped[found[1]] = true
 		said.forget()
 	}
@@ -59,23 +61,41 @@ func absentPrograms() (map[string]bool, error) {
 		return nil, err
 	}
 	defer m.Close()
+	has := func(name string) bool { return bytes.Contains(types, []byte("\x00"+name+"\x00")) }
 	out := make(map[string]bool)
 	it := m.Iterator()
 	for p := it.NextProgram(); p != nil; p = it.NextProgram() {
 		name, ok := strings.CutPrefix(p.SectionName(), "tp_btf/")
-		if ok && !bytes.Contains(types, []byte("\x00btf_trace_"+name+"\x00")) {
+		r := requirements()[p.Name()]
+		if ok && !has("btf_trace_"+name) || r.has != "" && !has(r.has) || r.lacks != "" && has(r.lacks) {
 			out[p.Name()] = true
 		}
 	}
 	return out, nil
 }
 
-func (s *Source) openObject(skip map[string]bool) (*bpf.Module, error) {
+// requirement is a name of the kernel's types, fields and helpers that a
+// program needs to be there, or not to be there.
+type requirement struct{ has, lacks string }
+
+func requirements() map[string]requirement {
+	find, tree := requirement{has: "BPF_FUNC_find_vma"}, requirement{has: "mm_rb", lacks: "BPF_FUNC_find_vma"}
+	// Before the request had its completion entry within, the tracepoints did
+	// not have the request.
+	request := requirement{has: "io_cqe"}
+	return map[string]requirement{
+		"enter_memory": find, "exit_memory": find,
+		"enter_memory_tree": tree, "exit_memory_tree": tree,
+		"on_uring_submit": request, "on_uring_submit_sqe": request, "on_uring_complete": request,
+	}
+}
+
+func openObject(cfg *Config, skip map[string]bool) (*bpf.Module, error) {
 	m, err := open(object)
 	if err != nil {
 		return nil, err
 	}
-	for name, size := range map[string]int{"events": s.cfg.RingBytes, "lifecycle": s.cfg.LifecycleBytes} {
+	for name, size := range map[string]int{"events": cfg.RingBytes, "lifecycle": cfg.LifecycleBytes} {
 		r, err := m.GetMap(name)
 		if err == nil {
 			err = r.SetMaxEntries(uint32(size))
@@ -102,6 +122,9 @@ func (s *Source) openObject(skip map[string]bool) (*bpf.Module, error) {
 func fillHooks(m *bpf.Module, skipped map[string]bool) error {
 	for h, programs := range families() {
 		for name, table := range map[string]string{programs.exit: "exit_hooks", programs.enter: "enter_hooks"} {
+			if skipped[name] {
+				name = alternatives()[name]
+			}
 			if name == "" || skipped[name] {
 				continue
 			}

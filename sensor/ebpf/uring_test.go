@@ -68,7 +68,7 @@ func newIORing(t *testing.T, flags uint32) *ioRing {
 	r.params.sqThreadIdle = 2000
 	fd, _, errno := syscall.RawSyscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&r.params)), 0)
 	if errno != 0 {
-		t.Skipf("needs io_uring: %v", errno)
+		t.Fatal(errno)
 	}
 	r.fd = int(fd)
 	var err error
@@ -120,6 +120,7 @@ func (r *ioRing) do(q sqe) int32 {
 
 // TestIOUring opens and connects where no system call shows it.
 func TestIOUring(t *testing.T) {
+	needs(t, requestTracepoints())
 	w := start(t, "security_file_open", "io_uring_open", "security_socket_connect", "io_uring_connect")
 	dir := t.TempDir()
 	var a arena
