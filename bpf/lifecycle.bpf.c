@@ -7,6 +7,8 @@
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
 
+enum { INIT = 1 };
+
 static __always_inline struct scratch *task_begin(u16 kind, u32 event)
 {
 	struct scratch *s = scratch_get(SCRATCH_TASK);
@@ -101,25 +103,15 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-/*
- * Every process that exists, once, into the iterator's file. It runs in the
- * sensor, which is how that learns its own pid outside its pid namespace.
- */
-SEC("iter/task")
-int snapshot(struct bpf_iter__task *ctx)
+static __always_inline void snapshot_emit(struct bpf_iter__task *ctx, struct task_struct *task)
 {
-	struct task_struct *task = ctx->task;
+	struct scratch *s = scratch_get(SCRATCH_SNAPSHOT);
 	struct tl_task_event *e;
-	struct scratch *s;
 	u64 size;
 	u32 used;
 
-	if (!task || task->pid != task->tgid)
-		return 0;
-	shared.self = bpf_get_current_pid_tgid() >> 32;
-	s = scratch_get(SCRATCH_SNAPSHOT);
 	if (!s)
-		return 0;
+		return;
 	e = (void *)s->data;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->head.kind = TL_TASK;
@@ -130,9 +122,32 @@ int snapshot(struct bpf_iter__task *ctx)
 	used = s->used;
 	opaque(used);
 	if (used > RECORD_SIZE)
-		return 0;
+		return;
 	size = used;
 	bpf_seq_write(ctx->meta->seq, &size, sizeof(size));
 	bpf_seq_write(ctx->meta->seq, s->data, used);
+}
+
+/*
+ * Every process that exists, once, into the iterator's file. It runs in the
+ * sensor, which is how that learns its own pid outside its pid namespace. Where
+ * the iterator leaves out the first process, others lead to it.
+ */
+SEC("iter/task")
+int snapshot(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task, *parent;
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	shared.self = bpf_get_current_pid_tgid() >> 32;
+	if (task->tgid == INIT)
+		shared.init_told = 1;
+	snapshot_emit(ctx, task);
+	parent = BPF_CORE_READ(task, real_parent, group_leader);
+	if (!shared.init_told && BPF_CORE_READ(parent, tgid) == INIT) {
+		shared.init_told = 1;
+		snapshot_emit(ctx, parent);
+	}
 	return 0;
 }

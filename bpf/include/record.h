@@ -374,6 +374,8 @@ struct tl_shared {
 	__u64 drops[TL_EVENTS];		/* by catalogue id */
 	__u32 self;			/* the sensor's own process in the first pid namespace */
 	__u32 bytes_max;		/* how much of a buffer is carried, at most TL_BYTES_MAX */
+	__u32 init_told;		/* the list of processes has the first one */
+	__u32 pad;
 };
 
 #endif

@@ -41,13 +41,13 @@ func rules() []rule {
 		{"pkg/detect/standalone", plus("pkg/detect", "matcher", "matcher/golang", "internal/bus", "internal/actor", "internal/telemetry"), nil, "joins the subjects as one more matcher"},
 
 		{"sensor", contract, nil, "a stage knows the contract, never another stage or the bus"},
-		{"sensor/ebpf", plus("sensor"), nil, "a source knows its stage"},
+		{"sensor/ebpf", plus("sensor", "internal/containerpath"), nil, "a source knows its stage, and what containers' control groups are called"},
 		{"sensor/replay", plus("sensor"), nil, "a source knows its stage"},
 		{"sensor/builtin", plus("sensor", "sensor/..."), nil, "the list of sources"},
 
 		{"enricher", contract, nil, "a stage knows the contract, never another stage or the bus"},
 		{"enricher/process", plus("enricher"), nil, "a step knows its stage"},
-		{"enricher/container", plus("enricher", "enricher/container/..."), nil, "a step knows its stage and its own runtimes"},
+		{"enricher/container", plus("enricher", "enricher/container/...", "internal/containerpath"), nil, "a step knows its stage and its own runtimes, and what containers' control groups are called"},
 		{"enricher/user", plus("enricher"), nil, "a step knows its stage"},
 		{"enricher/builtin", plus("enricher", "enricher/..."), nil, "the ordered list of steps"},
 
@@ -71,6 +71,7 @@ func rules() []rule {
 
 		{"internal/bus", plus("internal/bus"), nil, "the bus knows the contract, not the stages"},
 		{"internal/actor", nil, nil, "runs anything"},
+		{"internal/containerpath", nil, []string{}, "reads text"},
 		{"internal/telemetry", nil, nil, "serves anything"},
 		{"internal/archtest", nil, nil, "looks at text"},
 

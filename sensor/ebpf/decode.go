@@ -29,10 +29,12 @@ type decoder struct {
 	plans []plan // by catalogue id
 	parts parts
 	names names
+	// containers that exist, each with the hierarchy that told of it first.
+	containers map[string]uint32
 }
 
 func newDecoder(b *batcher, c *clock) *decoder {
-	return &decoder{batcher: b, clock: c, plans: newPlans()}
+	return &decoder{batcher: b, clock: c, plans: newPlans(), containers: make(map[string]uint32)}
 }
 
 // decode adds a record to the batch.
@@ -266,6 +268,7 @@ func (d *decoder) cgroup(record []byte) error {
 		}
 		set(e, i, v)
 	}
+	d.container(&r.head, e, uint32(r.hierarchy), d.parts.data[partPath])
 	return nil
 }
 

@@ -64,7 +64,8 @@ func (s *Source) missing(e *catalogue.Event) string {
 		return ""
 	}
 	switch e.ID {
-	case eventFork, eventExec, eventExit, eventCgroupMkdir, eventCgroupRmdir, eventCgroupAttach:
+	case eventFork, eventExec, eventExit, eventCgroupMkdir, eventCgroupRmdir, eventCgroupAttach,
+		eventContainerCreate, eventContainerRemove, eventExistingContainer, eventInitNamespaces:
 		return ""
 	}
 	if s.derived.by[e.ID] != nil {

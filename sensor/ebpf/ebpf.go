@@ -162,9 +162,10 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 		// Between batches only: all times of a batch go by the same boot time.
 		clock.check(time.Now())
 	}
-	if err := s.existing(batch, &clock, flush); err != nil {
+	if err := s.existing(batch, &clock, flush, decoder.begin); err != nil {
 		return err
 	}
+	flush()
 	reader := &reader{
 		events: s.events, lifecycle: s.lifecycle,
 		handle: func(record []byte) {

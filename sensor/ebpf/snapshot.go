@@ -20,7 +20,10 @@ import (
 // existing emits the processes that were there before. The facts come from the
 // kernel's own list of tasks, with exact start times; the command line, which
 // an iterator cannot read on all kernels, from /proc.
-func (s *Source) existing(b *batcher, c *clock, flush func()) error {
+//
+// The host's first process comes a second time, at the end, to begin: it is the
+// one that what existed before is told of.
+func (s *Source) existing(b *batcher, c *clock, flush func(), begin func(first *msg.Process)) error {
 	p, err := s.module.GetProgram(progSnapshot)
 	if err != nil {
 		return err
@@ -46,6 +49,7 @@ func (s *Source) existing(b *batcher, c *clock, flush func()) error {
 		s.log.Warn("the sensor runs in a pid namespace: command lines of processes that exist already are unknown; run it in the host's")
 	}
 	count := 0
+	var first *msg.Process
 	for len(raw) >= 8 {
 		n := int(binary.NativeEndian.Uint64(raw))
 		if n > len(raw)-8 {
@@ -61,6 +65,9 @@ func (s *Source) existing(b *batcher, c *clock, flush func()) error {
 		}
 		m := process(&t.process, &parts)
 		m.Knowledge = msg.Knowledge_KNOWLEDGE_PROC
+		if m.Pid == 1 {
+			first = m
+		}
 		if proc {
 			s.fromProc(m)
 		}
@@ -72,6 +79,9 @@ func (s *Source) existing(b *batcher, c *clock, flush func()) error {
 		}
 	}
 	flush()
+	if first != nil {
+		begin(first)
+	}
 	s.log.Debug("listed the processes that exist", "processes", count)
 	return nil
 }
