@@ -23,6 +23,7 @@ type Step struct {
 	backends []*backend
 	boot     string // of this machine
 	events   cgroupEvents
+	created  created
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -47,7 +48,7 @@ func New(cfg Config, runtimes []Runtime, log *slog.Logger, reg prometheus.Regist
 		return nil, fmt.Errorf("container: %w", err)
 	}
 	cfg.Proc = strings.TrimRight(cfg.Proc, "/")
-	s := &Step{cfg: cfg, log: log, entries: make(map[string]*entry), boots: make(map[string]*cgroups)}
+	s := &Step{cfg: cfg, log: log, created: newCreated(), entries: make(map[string]*entry), boots: make(map[string]*cgroups)}
 	for _, r := range runtimes {
 		s.backends = append(s.backends, &backend{Runtime: r, queue: make(chan *entry, cfg.Queue)})
 	}
@@ -152,6 +153,9 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 	for _, e := range b.Events {
 		if e.Type == s.events.mkdir || e.Type == s.events.rmdir {
 			s.follow(c, b, e, ask, now)
+		}
+		if s.created.events[e.Type] {
+			s.describe(b, e, ask, now)
 		}
 	}
 	for _, p := range b.Processes {
