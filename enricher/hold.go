@@ -72,8 +72,11 @@ func newHolds(cfg Config) *holds {
 }
 
 // passedFor is how long a container that did not get its answer in time is
-// not waited for again.
-const passedFor = time.Minute
+// not waited for again, and maxPassed bounds how many such are remembered.
+const (
+	passedFor = time.Minute
+	maxPassed = 8192
+)
 
 // of returns the hold that the events of a container join, nil when they may
 // go. Waiting says whether more is still expected.
@@ -109,11 +112,14 @@ func (h *holds) remove(id string, expired bool, now time.Time) *hold {
 	delete(h.m, id)
 	h.events -= x.events
 	if expired {
-		if len(h.passed) > 4096 {
+		if len(h.passed) >= maxPassed {
 			for k, t := range h.passed {
 				if now.Sub(t) >= passedFor {
 					delete(h.passed, k)
 				}
+			}
+			if len(h.passed) >= maxPassed {
+				clear(h.passed) // somebody makes containers as fast as they can
 			}
 		}
 		h.passed[id] = now

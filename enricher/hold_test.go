@@ -169,3 +169,20 @@ func TestStopLetsWaitingEventsGo(t *testing.T) {
 		t.Fatalf("%d events published", got)
 	}
 }
+
+func TestThoseThatGotNoAnswerAreBounded(t *testing.T) {
+	h := newHolds(DefaultConfig())
+	now := time.Now()
+	for i := range 3 * maxPassed {
+		id := fmt.Sprint(i)
+		h.of(id, nil, func(*msg.Process) bool { return true }, now)
+		h.remove(id, true, now)
+	}
+	if len(h.passed) > maxPassed {
+		t.Errorf("%d are remembered, the bound is %d", len(h.passed), maxPassed)
+	}
+	last := fmt.Sprint(3*maxPassed - 1)
+	if h.of(last, nil, func(*msg.Process) bool { return true }, now) != nil {
+		t.Error("one that just got no answer is waited for again")
+	}
+}

@@ -153,6 +153,25 @@ func TestHungRuntime(t *testing.T) {
 	}
 }
 
+// TestSlowRuntime: what is asked of an engine that takes its time is waited for,
+// by the events of that container alone.
+func TestSlowRuntime(t *testing.T) {
+	engine := dockertest.Start(t)
+	s := run(t, withRuntimes("docker", slowed(t, engine.Socket, 300*time.Millisecond)))
+	s.connected()
+	id := engine.Create(t, "late", dockertest.Spec{Cmd: []string{"/bin/true"}})
+	s.mkdirEvent(0, 1<<40, "/docker/"+id)
+	held := s.exec(900001, cgroup{v2: 1 << 40}, "/bin/true")
+	host := s.exec(int32(os.Getpid()), look(t, "/"), "/bin/true")
+	s.await(host)
+	if _, there := s.find(held); there {
+		t.Error("went before the host's event that came after it")
+	}
+	if c := s.await(held).Container(); c.GetName() != "late" || c.GetCompleteness() != msg.Completeness_COMPLETENESS_COMPLETE {
+		t.Errorf("got %v", c)
+	}
+}
+
 func TestFloodOfContainers(t *testing.T) {
 	s := run(t, func(c *Config) {
 		withRuntimes("docker", hung(t))(c)

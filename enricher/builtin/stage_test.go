@@ -281,3 +281,58 @@ func hung(t *testing.T) (socket string) {
 	})
 	return socket
 }
+
+// slowed passes what is asked of a socket on after a while.
+func slowed(t *testing.T, to string, by time.Duration) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	pass := func(from, to net.Conn, by time.Duration) {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := from.Read(buf)
+			time.Sleep(by)
+			if n > 0 {
+				if _, err := to.Write(buf[:n]); err != nil {
+					break
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		_, _ = from.Close(), to.Close()
+	}
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			d, err := net.Dial("unix", to)
+			if err != nil {
+				_ = c.Close()
+				continue
+			}
+			stop := context.AfterFunc(ctx, func() { _, _ = c.Close(), d.Close() })
+			all.Go(func() { pass(c, d, by); stop() })
+			all.Go(func() { pass(d, c, 0) })
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		_ = l.Close()
+		all.Wait()
+		_ = os.RemoveAll(dir)
+	})
+	return socket
+}

@@ -98,9 +98,6 @@ func (c *cgroups) expire(before int64) {
 			delete(c.m, k)
 		}
 	}
-	if len(c.byPath) > c.max/4 {
-		clear(c.byPath)
-	}
 }
 
 // of returns the cgroup to go by for a process, nil when nothing is known.
@@ -131,6 +128,9 @@ func (c *cgroups) ofPath(path string) *cgroup {
 	}
 	g := c.byPath[path]
 	if g == nil {
+		if len(c.byPath) >= c.max/4 {
+			clear(c.byPath)
+		}
 		path = strings.Clone(path)
 		g = newCgroup(path)
 		c.byPath[path] = g

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -176,5 +177,30 @@ func TestAllThatCanBeTold(t *testing.T) {
 	f.mu.Unlock()
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+// TestFloodOfCgroups is somebody who makes cgroups as fast as they can.
+func TestFloodOfCgroups(t *testing.T) {
+	f := &fake{}
+	s := newStep(t, f, func(c *Config) { c.MaxCgroups, c.MaxContainers, c.Queue = 1000, 100, 10 })
+	var m msg.Builder
+	row := m.Process(&msg.Process{Pid: 1, StartTime: 1})
+	for i := range 20000 {
+		path := fmt.Sprintf("/docker/%064x", i)
+		m.Event(&msg.Event{Type: s.events.mkdir, Process: row, Args: []int64{int64(1<<40 + i), m.String(path), 0}})
+		m.Process(&msg.Process{Pid: int32(1000 + i), StartTime: 1, Cgroup: fmt.Sprintf("/lxc/%d", i)})
+		if i%100 == 99 {
+			b := m.Take()
+			b.BootId = s.boot
+			s.Enrich(context.Background(), b, false)
+			row = m.Process(&msg.Process{Pid: 1, StartTime: 1})
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.boots[s.boot]
+	if len(c.m) > 1000 || len(c.byPath) > 1000 || len(s.entries) > 100 {
+		t.Errorf("%d cgroups by id, %d by path, %d containers are remembered; the bounds are 1000, 1000 and 100", len(c.m), len(c.byPath), len(s.entries))
 	}
 }

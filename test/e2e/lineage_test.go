@@ -95,6 +95,7 @@ type marked struct {
 	kind, want, got string
 	pid             int32
 	event           string
+	env             []string
 }
 
 // marks finds the events of processes below this one that say who their
@@ -112,7 +113,7 @@ func marks(batches []*msg.Batch) (all []marked, distinct int) {
 			if name == "sched_process_exit" || name == "sched_process_fork" {
 				continue
 			}
-			m := marked{kind: p.Args[1], want: p.Args[2], pid: p.Pid, event: name}
+			m := marked{kind: p.Args[1], want: p.Args[2], pid: p.Pid, event: name, env: p.Env}
 			n := strings.Count(m.want, "/") + 1
 			var pids []string
 			for j := 1; j <= n; j++ {
@@ -151,6 +152,7 @@ func TestLineage(t *testing.T) {
 	enricher().ready()
 	w := watch(t, url, "personality")
 	cmd := exec.Command(program, "all")
+	cmd.Env = append([]string{"TRIPLINE_LINEAGE=yes"}, os.Environ()...) // first, for what is carried is bounded
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -191,6 +193,15 @@ func TestLineage(t *testing.T) {
 				t.Errorf("in its pid namespace %d, child of %d; want 2, child of 1", p.NsPid, p.NsPpid)
 			}
 		}
+	}
+	env := 0
+	for _, m := range all {
+		if m.kind == "vfork" && slices.Contains(m.env, "TRIPLINE_LINEAGE=yes") {
+			env++
+		}
+	}
+	if env != 2 {
+		t.Errorf("%d events of 2 have the environment of their process", env)
 	}
 	if named != 1 {
 		t.Errorf("%d events of a thread with a name of its own, want 1", named)
@@ -257,6 +268,13 @@ func TestLineageWhenPidsComeAgain(t *testing.T) {
 				if m.got != m.want {
 					if wrong++; wrong <= 10 {
 						t.Errorf("%d: ancestors %s, want %s", m.pid, m.got, m.want)
+					}
+				}
+			}
+			for _, b := range w.batches() {
+				for _, d := range b.Drops {
+					if d.Cause == "stream" {
+						t.Errorf("%d events are reported lost", d.Count)
 					}
 				}
 			}
