@@ -112,6 +112,25 @@ func TestInspect(t *testing.T) {
 	})
 }
 
+// TestRootless asks for a user's container where patterns lead.
+func TestRootless(t *testing.T) {
+	engine := podmantest.StartRootless(t)
+	id := engine.Create(t, "mine", []string{"--label", "tier=front"}, "/bin/sleep", "1000")
+	engine.StartContainer(t, id)
+	dir := filepath.Dir(engine.Socket)
+	pattern := filepath.Join(filepath.Dir(dir), "*"+filepath.Base(dir)[3:])
+	c := client(t, []string{pattern + "/s"}, []string{pattern + "/root"})
+	got, err := inspect(t, c, id)
+	if !errors.Is(err, container.ErrAll) || got.Name != "mine" || got.Image.Name != podmantest.Image {
+		t.Errorf("without a service: %v, %v", got, err)
+	}
+	engine.StartService(t)
+	got, err = inspect(t, c, id)
+	if err != nil || got.Name != "mine" || got.Labels["tier"] != "front" || got.Completeness != msg.Completeness_COMPLETENESS_COMPLETE {
+		t.Errorf("of its service: %v, %v", got, err)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	engine := podmantest.Start(t)
 	for _, service := range []bool{false, true} {

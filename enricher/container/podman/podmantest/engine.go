@@ -23,14 +23,30 @@ type Engine struct {
 	Storage string
 
 	dir     string
+	uid     uint32
 	service *exec.Cmd
 }
+
+// nobody is the user of [StartRootless].
+const nobody = 65534
 
 // Image is the image that every engine has.
 const Image = "tripline.example/test/box:v1"
 
 // Start makes the storage with the image, and removes both when the test ends.
 func Start(t testing.TB) *Engine {
+	t.Helper()
+	return start(t, 0)
+}
+
+// StartRootless is as [Start], for a Podman of a user without privileges. Where
+// version 1 of cgroups rules, its containers have no cgroups.
+func StartRootless(t testing.TB) *Engine {
+	t.Helper()
+	return start(t, nobody)
+}
+
+func start(t testing.TB, uid uint32) *Engine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: runs Podman")
@@ -45,7 +61,10 @@ func Start(t testing.TB) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{dir: dir, Socket: filepath.Join(dir, "s"), Storage: filepath.Join(dir, "root")}
+	if err := os.Chown(dir, int(uid), int(uid)); err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{dir: dir, uid: uid, Socket: filepath.Join(dir, "s"), Storage: filepath.Join(dir, "root")}
 	t.Cleanup(func() {
 		e.StopService()
 		if out, err := e.command("rm", "--all", "--force", "--time", "0").CombinedOutput(); err != nil {
@@ -73,6 +92,11 @@ func (e *Engine) command(args ...string) *exec.Cmd {
 		"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
 	}, args...)...)
 	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	if e.uid != 0 {
+		cmd.Env = append(cmd.Env, "HOME="+e.dir, "XDG_RUNTIME_DIR="+e.dir)
+		cmd.Dir = e.dir
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: e.uid, Gid: e.uid}}
+	}
 	return cmd
 }
 
