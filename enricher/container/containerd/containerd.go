@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ func (c *Client) Inspect(ctx context.Context, id string) (*msg.Container, error)
 	if err := unixgrpc.There(c.socket); err != nil {
 		return nil, fmt.Errorf("containerd: %w", err)
 	}
-	namespaces := []string{}
+	var namespaces []string
 	name := id
 	if ns, rest, ok := strings.Cut(id, "/"); ok {
 		namespaces, name = []string{ns}, rest
@@ -199,7 +200,7 @@ func (c *Client) list(ctx context.Context, connected func(), changed func(contai
 		for {
 			m, err := stream.Recv()
 			if err != nil {
-				if errors.Is(err, errEnd) {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				return fmt.Errorf("containerd: containers of %s: %w", ns, err)

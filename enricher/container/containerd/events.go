@@ -3,7 +3,6 @@ package containerd
 import (
 	"context"
 	"fmt"
-	"io"
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	eventservice "github.com/containerd/containerd/api/services/events/v1"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/tripline/tripline/enricher/container"
 )
-
-// errEnd ends a stream that ended in order.
-var errEnd = io.EOF
 
 func (c *Client) subscribe(ctx context.Context) (grpc.ServerStreamingClient[types.Envelope], error) {
 	events, err := eventservice.NewEventsClient(c.conn).Subscribe(ctx, &eventservice.SubscribeRequest{Filters: []string{

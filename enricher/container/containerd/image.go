@@ -3,6 +3,8 @@ package containerd
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"runtime"
 	"sync"
 
@@ -91,7 +93,7 @@ func readManifest(ctx context.Context, content contentapi.ContentClient, digest 
 	var text []byte
 	for len(text) < maxManifest {
 		part, err := stream.Recv()
-		if err == errEnd {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
