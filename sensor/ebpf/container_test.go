@@ -45,6 +45,7 @@ func TestContainers(t *testing.T) {
 	before, after := name(), name()
 	group(before, makeGroup)
 	w := start(t)
+	w.event("existing_container", func(r msg.Record) bool { return text(t, r, "container_id") == before })
 	group(after, makeGroup)
 	group(after, os.Remove)
 	group(before, os.Remove)
