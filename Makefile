@@ -130,6 +130,10 @@ bench: ## what a system call costs, and how many events per second the pipeline 
 	@$(MAKE) --no-print-directory $(BIN)
 	@$(ROOT) env TRIPLINE_BIN=$(CURDIR)/$(BIN) scripts/bench
 
+.PHONY: bench-storm
+bench-storm: $(OBJECT) ## 55 attacks while one process opens and closes files at full speed for 30 s: how many does the sensor tell of?
+	$(Q)$(ROOT) env TRIPLINE_TEST_STORM=30s $(GO) test -count=1 -run '^TestStorm$$' -v -timeout 5m ./sensor/ebpf
+
 .PHONY: bench-expr
 bench-expr: ## events per second of rules in YAML, in three ways (RULES=directory takes its files instead of ours)
 	$(Q)TRIPLINE_BENCH_RULES='$(if $(RULES),$(abspath $(RULES)))' $(GO) test -run '^$$' -bench '^BenchmarkRates$$' -benchtime 1x ./matcher/expr

@@ -4,8 +4,29 @@
  * to tell which container a cgroup id belongs to. They go through the
  * lifecycle ring, for a container's first cgroup must not be lost.
  */
-#include "include/task.h"
+#include "include/hook.h"
 #include <bpf/bpf_tracing.h>
+
+/* What is told of a cgroup is told if it is a container that is looked at. */
+static __always_inline bool cgroup_out(u32 event, struct cgroup *cgroup, const u8 *path,
+				       struct task_struct *attached)
+{
+	bool out;
+
+	if (!shared.scope.on)
+		return false;
+	if (shared.scope.containers) {
+		out = !scope_is_container(event == TL_EVENT_CGROUP_MKDIR ? scope_mkdir(cgroup, path)
+									 : scope_cgroup(cgroup));
+		if (event == TL_EVENT_CGROUP_RMDIR)
+			scope_rmdir(cgroup);
+	} else {
+		out = attached && !scope_match(attached);
+	}
+	if (out)
+		count_skipped(TL_SKIPPED_LIFECYCLE);
+	return out;
+}
 
 static __always_inline int cgroup_emit(u32 event, struct cgroup *cgroup, const char *path,
 				       struct task_struct *attached)
@@ -23,6 +44,8 @@ static __always_inline int cgroup_emit(u32 event, struct cgroup *cgroup, const c
 	e->pid = 0;
 	s->used = sizeof(*e);
 	part_string(s, TL_PART_PATH, path, false);
+	if (cgroup_out(event, cgroup, s->data + sizeof(*e) + sizeof(struct tl_part), attached))
+		return 0;
 	if (attached) {
 		e->pid = BPF_CORE_READ(attached, pid);
 		part_string(s, TL_PART_COMM, attached->comm, false);

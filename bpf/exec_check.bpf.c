@@ -78,7 +78,7 @@ int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct li
 	u64 key = (u64)task;
 	struct pending *p;
 
-	if ((!check && !creds) || is_self(task))
+	if ((!check && !creds) || is_out(task))
 		return 0;
 	p = bpf_map_lookup_elem(&pendings, &key);
 	if (check)

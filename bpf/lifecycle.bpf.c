@@ -40,8 +40,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct tl_task_event *e;
 	struct scratch *s;
-
 	if (child->pid != child->tgid)
+		return 0;
+	scope_fork(parent, child);
+	if (is_task_out(child))
 		return 0;
 	s = task_begin(TL_FORK, TL_EVENT_FORK);
 	if (!s)
@@ -58,12 +60,16 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct scratch *s = task_begin(TL_EXEC, TL_EVENT_EXEC);
 	const char *filename = BPF_CORE_READ(bprm, filename);
 	const char *interp = BPF_CORE_READ(bprm, interp);
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct tl_task_event *e;
+	struct scratch *s;
 
+	scope_exec(task);
+	if (is_task_out(task))
+		return 0;
+	s = task_begin(TL_EXEC, TL_EVENT_EXEC);
 	if (!s)
 		return 0;
 	e = (void *)s->data;
@@ -85,11 +91,16 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct tl_task_event *e;
 	struct scratch *s;
 	u64 key = (u64)task;
+	bool out;
 
 	/* A call that did not come back: killed half way through execve. */
 	bpf_map_delete_elem(&saved, &key);
 	bpf_map_delete_elem(&pendings, &key);
 	if (task->signal->live.counter > 0)
+		return 0;
+	out = is_task_out(task);
+	scope_exit(task);
+	if (out)
 		return 0;
 	s = task_begin(TL_EXIT, TL_EVENT_EXIT);
 	if (!s)
@@ -141,6 +152,10 @@ int snapshot(struct bpf_iter__task *ctx)
 	if (!task || task->pid != task->tgid)
 		return 0;
 	shared.self = bpf_get_current_pid_tgid() >> 32;
+	if (shared.self == task->tgid) {
+		shared.self_exe = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
+		shared.self_uid = BPF_CORE_READ(task, cred, uid.val);
+	}
 	if (task->tgid == INIT)
 		shared.init_told = 1;
 	snapshot_emit(ctx, task);

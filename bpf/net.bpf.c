@@ -89,6 +89,10 @@ static __always_inline void packet_emit(struct __sk_buff *skb, const struct tl_p
 
 	if (!event_wanted(event))
 		return;
+	if (flood_hot(head->pid, event, bpf_ktime_get_boot_ns()) && flood_closed()) {
+		count_drop(event);
+		return;
+	}
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		count_drop(event);
@@ -128,7 +132,7 @@ int on_egress(struct __sk_buff *skb)
 	if (!at || p.dst_port != DNS_PORT || skb->len < at)
 		return PACKET_PASS;
 	task = current_task();
-	if (is_self(task) || !skb->sk)
+	if (is_out(task) || !skb->sk)
 		return PACKET_PASS;
 	sk = bpf_sk_fullsock(skb->sk);
 	if (!sk)

@@ -49,9 +49,15 @@ int on_signal(u64 *ctx)
 	struct signal_record *r;
 	u32 sig = ctx[0];
 
-	if (!event_wanted(TL_EVENT_SIGNAL_GENERATE) || is_self(task))
+	if (!event_wanted(TL_EVENT_SIGNAL_GENERATE) || is_out(task))
 		return 0;
 	to = (void *)ctx[2];
+	/* It may be an interrupt's doing, in the midst of another record: no fold. */
+	if (flood_hot(LOAD(task, tgid), TL_EVENT_SIGNAL_GENERATE, bpf_ktime_get_boot_ns()) &&
+	    flood_closed()) {
+		count_drop(TL_EVENT_SIGNAL_GENERATE);
+		return 0;
+	}
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		count_drop(TL_EVENT_SIGNAL_GENERATE);

@@ -107,6 +107,15 @@ static __always_inline void call_file(struct scratch *s, struct task_struct *tas
 		part_file(s, file, fd);
 }
 
+static __always_inline void call_fill(struct tl_syscall *r, struct task_struct *task, long ret,
+				      struct call_id id, const u64 *args)
+{
+	head_fill(&r->head, task, TL_SYSCALL, id.event);
+	r->head.flags = id.flags;
+	r->ret = ret;
+	__builtin_memcpy(r->args, args, sizeof(r->args));
+}
+
 /* A call with scalars only goes into the ring without a detour. */
 static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_struct *task,
 					      long ret, struct call_id id,
@@ -118,15 +127,22 @@ static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_
 	call_args_any(regs, id.flags, call, args);
 	if (call_filtered(call, args))
 		return;
+	if (flood_hot(LOAD(task, tgid), id.event, bpf_ktime_get_boot_ns())) {
+		struct scratch *s = scratch_get(SCRATCH_CALL);
+
+		if (!s)
+			return;
+		r = (void *)s->data;
+		call_fill(r, task, ret, id, args);
+		events_send_hot(SCRATCH_CALL, r, sizeof(*r), sizeof(*r));
+		return;
+	}
 	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		count_drop(id.event);
 		return;
 	}
-	head_fill(&r->head, task, TL_SYSCALL, id.event);
-	r->head.flags = id.flags;
-	r->ret = ret;
-	__builtin_memcpy(r->args, args, sizeof(args));
+	call_fill(r, task, ret, id, args);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
@@ -145,22 +161,10 @@ static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct
 	call_args_any(regs, id.flags, call, args);
 	if (call_filtered(call, args))
 		return 0;
-	head_fill(&r->head, task, TL_SYSCALL, id.event);
-	r->head.flags = id.flags;
-	r->ret = ret;
-	__builtin_memcpy(r->args, args, sizeof(args));
+	call_fill(r, task, ret, id, args);
 	s->used = sizeof(*r);
 	call_parts(s, call);
 	return s;
-}
-
-static __always_inline void call_output(u32 event, void *data, u32 used, u32 max)
-{
-	opaque(used);
-	if (used > max)
-		return;
-	if (bpf_ringbuf_output(&events, data, used, BPF_RB_NO_WAKEUP))
-		count_drop(event);
 }
 
 /* Sends what was kept at entry; false if there is nothing. */
@@ -179,7 +183,7 @@ static __always_inline bool call_emit_saved(struct task_struct *task, long ret, 
 	head_fill(&r->head, task, TL_SYSCALL, id.event);
 	r->head.flags = flags;
 	r->ret = ret;
-	call_output(id.event, kept->data, kept->used, SAVED_SIZE);
+	events_send(kept->data, kept->used, SAVED_SIZE);
 	bpf_map_delete_elem(&saved, &key);
 	return true;
 }
@@ -210,7 +214,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		return;
 	if (call->file)
 		call_file(s, task, call);
-	call_output(id.event, s->data, s->used, RECORD_SIZE);
+	events_output(SCRATCH_CALL, s->data, s->used, RECORD_SIZE);
 }
 
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *task,
@@ -227,7 +231,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (!s)
 		return;
 	if (call->flags & TL_CALL_ENTRY) {
-		call_output(id.event, s->data, s->used, RECORD_SIZE);
+		events_output(SCRATCH_CALL, s->data, s->used, RECORD_SIZE);
 		return;
 	}
 	key = (u64)task;
@@ -252,7 +256,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	task = current_task();
 	gate = call_resolve(regs, task, gate, &id);
-	if (!gate || is_self(task))
+	if (!gate || is_out(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (gate & TL_GATE_HOOK)
@@ -281,7 +285,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 		return 0;
 	task = current_task();
 	gate = call_resolve(regs, task, gate, &id);
-	if (!gate || is_self(task))
+	if (!gate || is_out(task))
 		return 0;
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (gate & TL_GATE_NATIVE)

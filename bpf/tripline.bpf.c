@@ -6,7 +6,8 @@
  * Headers are layered: kernel.h and record.h (types), then drift.h and arch.h
  * (what differs between kernels and machines), maps.h and call.h (memory, system
  * calls), then parts.h, path.h, task.h and file.h (what to say about strings,
- * paths, processes and files), then hook.h (derived events) and connect.h. A family includes
+ * paths, processes and files), then flood.h (the way into the ring) and scope.h
+ * (who is looked at), then hook.h (derived events) and connect.h. A family includes
  * the last layer that it needs.
  */
 #include "syscalls.bpf.c"

@@ -297,7 +297,7 @@ static __always_inline int uring_submitted(struct io_kiocb *req)
 	struct uring u = {.fd = -1};
 	u64 key = (u64)req, flags;
 
-	if (!uring_wanted(opcode) || is_self(current_task()))
+	if (!uring_wanted(opcode) || is_out(current_task()))
 		return 0;
 	flags = bpf_core_field_size(req->flags) == 8 ? BPF_CORE_READ(req, flags)
 						     : BPF_CORE_READ(narrow, flags);
@@ -323,7 +323,7 @@ static __always_inline int uring_completed(struct io_kiocb *req, s32 res)
 	if (!req)
 		return 0;
 	opcode = BPF_CORE_READ(req, opcode);
-	if (!uring_wanted(opcode) || is_self(current_task()))
+	if (!uring_wanted(opcode) || is_out(current_task()))
 		return 0;
 	u = bpf_map_lookup_elem(&urings, &key);
 	uring_emit(req, opcode, res, u ?: &none, true);

@@ -10,9 +10,11 @@
 // bounded in events and bytes. When it is full, events go by class (first
 // system calls, then what the kernel says about security and the network, last
 // lifecycle events, for the process table depends on them) and within a class
-// the most frequent event type goes first, oldest first: a flood pushes out
-// itself and not the rare event beside it. What goes is counted by event type
-// and travels in the next batch (msg.Batch.Drops) and in the heartbeat.
+// the most frequent event type goes first, oldest first. But before that goes
+// what one process has too much of, whatever its class (lifecycle events
+// excepted): a flood pushes out itself and not the rare event beside it. What
+// goes is counted by event type and travels in the next batch (msg.Batch.Drops)
+// and in the heartbeat.
 //
 // # Numbers
 //

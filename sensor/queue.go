@@ -3,6 +3,7 @@ package sensor
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -28,14 +29,15 @@ type queue struct {
 	bytes  int
 	closed bool
 	drops  map[dropKey]uint64
-	// counts is scratch space of evict, one number for each event type.
-	counts []int
 }
 
 type item struct {
 	batch *msg.Batch
 	bytes int
+	kinds []kindCount
 }
+
+func newItem(b *msg.Batch) item { return item{batch: b, bytes: weigh(b), kinds: kindsOf(b)} }
 
 type dropKey struct {
 	typ   uint32
@@ -45,8 +47,7 @@ type dropKey struct {
 func newQueue(cfg Config) *queue {
 	return &queue{
 		cfg: cfg, wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		drops:  make(map[dropKey]uint64),
-		counts: make([]int, catalogue.MaxID()+1),
+		drops: make(map[dropKey]uint64),
 	}
 }
 
@@ -60,7 +61,7 @@ func (q *queue) signal() {
 // push appends a batch and drops what does not fit any more. It returns what
 // was dropped, by type, for the metrics.
 func (q *queue) push(b *msg.Batch) (dropped []typeCount) {
-	it := item{batch: b, bytes: weigh(b)}
+	it := newItem(b)
 	q.mu.Lock()
 	q.items = append(q.items, it)
 	q.events += len(b.Events)
@@ -150,8 +151,8 @@ func (q *queue) evict() (dropped []typeCount) {
 		return q.events <= q.cfg.QueueEvents/10*9 && q.bytes <= q.cfg.QueueBytes/10*9
 	}
 	for !fits() {
-		victim, any := q.victim()
-		if !any {
+		gone := q.victims(max(q.events-q.cfg.QueueEvents/10*9, 1))
+		if gone == nil {
 			// Only tables are left, of processes without an event.
 			if len(q.items) == 0 {
 				break
@@ -159,53 +160,68 @@ func (q *queue) evict() (dropped []typeCount) {
 			q.shift()
 			continue
 		}
-		var n uint64
 		for i := range q.items {
-			n += q.strip(&q.items[i], victim)
+			for _, d := range q.strip(&q.items[i], gone) {
+				dropped = tallied(dropped, d)
+			}
 			if fits() {
 				break
 			}
 		}
 		q.items = slices.DeleteFunc(q.items, func(it item) bool { return it.batch == nil })
-		dropped = append(dropped, typeCount{victim, n})
 	}
 	return dropped
 }
 
-// victim chooses the event type to drop: of the least needed class the most
-// frequent.
-func (q *queue) victim() (typ uint32, any bool) {
-	clear(q.counts)
-	last := len(q.counts) - 1
-	unknown := uint32(0)
-	for _, it := range q.items {
-		for _, e := range it.batch.Events {
-			if int(e.Type) < last {
-				q.counts[e.Type]++
-			} else {
-				q.counts[last]++
-				unknown = e.Type
-			}
+// floodShare is the part of the queue above which what one process does of one
+// type is a flood.
+const floodShare = 64
+
+// victims chooses what to drop, so much of it that so many events go, if they
+// can. Floods go first, unless they are of lifecycle events: of several the
+// least needed, then the largest. Where there are none, it is the most frequent
+// type of the least needed class. Nil means that there are no events at all.
+func (q *queue) victims(events int) map[kind]bool {
+	byKind, byType := make(map[kind]int), make(map[uint32]int)
+	for i := range q.items {
+		for _, k := range q.items[i].kinds {
+			byKind[k.kind] += k.events
+			byType[k.typ] += k.events
 		}
 	}
-	best := -1
-	for t, n := range q.counts {
-		if n == 0 {
-			continue
+	gone := make(map[kind]bool)
+	floods := slices.DeleteFunc(slices.Collect(maps.Keys(byKind)), func(k kind) bool {
+		return k.pid == 0 || need(k.typ) == needMost || byKind[k] <= q.events/floodShare
+	})
+	slices.SortFunc(floods, func(a, b kind) int {
+		return cmp.Or(cmp.Compare(need(a.typ), need(b.typ)), cmp.Compare(byKind[b], byKind[a]))
+	})
+	for _, k := range floods {
+		if gone[k] = true; byKind[k] >= events {
+			return gone
 		}
-		if best < 0 {
-			best = t
-			continue
-		}
-		if c := cmp.Compare(need(uint32(t)), need(uint32(best))); c < 0 || c == 0 && n > q.counts[best] {
-			best = t
+		events -= byKind[k]
+	}
+	if len(gone) > 0 {
+		return gone
+	}
+	types := slices.Collect(maps.Keys(byType))
+	if len(types) == 0 {
+		return nil
+	}
+	typ := slices.MinFunc(types, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(need(a), need(b)), cmp.Compare(byType[b], byType[a]))
+	})
+	for k := range byKind {
+		if k.typ == typ {
+			gone[k] = true
 		}
 	}
-	if best == last {
-		return unknown, true
-	}
-	return uint32(best), best >= 0
+	return gone
 }
+
+// needMost is the rank of lifecycle events.
+const needMost = 2
 
 // need ranks event types by how much their loss hurts.
 func need(typ uint32) int {
@@ -214,42 +230,46 @@ func need(typ uint32) int {
 	case t == nil || t.Class == catalogue.Syscall:
 		return 0
 	case t.Class == catalogue.Lifecycle:
-		return 2
+		return needMost
 	default:
 		return 1
 	}
 }
 
-// strip drops the events of one type from an item, which loses its batch when
-// nothing worth publishing is left. It returns how many.
-func (q *queue) strip(it *item, typ uint32) (n uint64) {
-	old := it.batch
+// strip drops events from an item, which loses its batch when nothing worth
+// publishing is left. It returns what went.
+func (q *queue) strip(it *item, gone map[kind]bool) (dropped []typeCount) {
 	kept := 0
-	for _, e := range old.Events {
-		if e.Type == typ {
-			n += weight(e)
+	for _, k := range it.kinds {
+		if gone[k.kind] {
+			dropped = append(dropped, typeCount{k.typ, k.weight})
 		} else {
-			kept++
+			kept += k.events
 		}
 	}
-	if n == 0 {
-		return 0
+	if dropped == nil {
+		return nil
 	}
+	old := it.batch
 	q.events -= len(old.Events)
 	q.bytes -= it.bytes
 	b := &msg.Batch{
 		BootTime: old.BootTime, Source: old.Source, Partition: old.Partition, Enricher: old.Enricher,
 		Events: make([]*msg.Event, 0, kept),
 	}
-	fold(b, old, func(e *msg.Event) bool { return e.Type != typ })
+	if kept == 0 {
+		fold(b, old, func(*msg.Event) bool { return false })
+	} else {
+		fold(b, old, func(e *msg.Event) bool { return !gone[kindOf(old, e)] })
+	}
 	if len(b.Events) == 0 && len(b.Processes) == 0 && len(b.Drops) == 0 {
 		*it = item{}
-		return n
+		return dropped
 	}
-	*it = item{batch: b, bytes: weigh(b)}
+	*it = newItem(b)
 	q.events += len(b.Events)
 	q.bytes += it.bytes
-	return n
+	return dropped
 }
 
 // addDrops counts losses that travel in the next batch.
@@ -288,17 +308,20 @@ type typeCount struct {
 // tally counts events by type. Batches hold few types, so a slice serves.
 func tally(events []*msg.Event) []typeCount {
 	var out []typeCount
-next:
 	for _, e := range events {
-		for i := range out {
-			if out[i].typ == e.Type {
-				out[i].count += weight(e)
-				continue next
-			}
-		}
-		out = append(out, typeCount{e.Type, weight(e)})
+		out = tallied(out, typeCount{e.Type, weight(e)})
 	}
 	return out
+}
+
+func tallied(out []typeCount, c typeCount) []typeCount {
+	for i := range out {
+		if out[i].typ == c.typ {
+			out[i].count += c.count
+			return out
+		}
+	}
+	return append(out, c)
 }
 
 // weight is how many things that happened an event stands for.

@@ -66,6 +66,38 @@ func TestFloodPushesOutItself(t *testing.T) {
 	}
 }
 
+// TestFloodPushesOutItsProcess has one process flood with what is needed more
+// than the few events of the same and of lesser classes that others make.
+func TestFloodPushesOutItsProcess(t *testing.T) {
+	q := newQueue(small())
+	const rounds = 50
+	for i := range rounds {
+		b := batchOf(t, append(repeat("security_file_open", 60), repeat("openat", 40)...)...)
+		b.Processes = append(b.Processes, &msg.Process{Pid: 77, StartTime: 5}, &msg.Process{Pid: int32(1000 + i), StartTime: 9})
+		for _, e := range b.Events {
+			e.Process = uint32(len(b.Processes) - 2)
+		}
+		b.Events[7].Process++ // a file that another opens
+		b.Events[70].Process++
+		q.push(b)
+	}
+	quiet := 0
+	for {
+		b, _ := q.pop()
+		if b == nil {
+			break
+		}
+		for i := range b.Events {
+			if b.Record(i).Process().Pid >= 1000 {
+				quiet++
+			}
+		}
+	}
+	if quiet != 2*rounds {
+		t.Errorf("%d of %d events of quiet processes are left", quiet, 2*rounds)
+	}
+}
+
 func TestOldestOfAFloodGoesFirst(t *testing.T) {
 	q := newQueue(small())
 	for i := range 11 {

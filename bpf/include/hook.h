@@ -14,6 +14,8 @@
 
 #include "call.h"
 #include "file.h"
+#include "flood.h"
+#include "scope.h"
 #include "task.h"
 
 /* Filled by the loader, by enum tl_hook. */
@@ -77,6 +79,7 @@ static __always_inline struct scratch *derived_begin(struct task_struct *task, u
 	r->head.flags = flags;
 	r->ret = ret;
 	r->present = 0;
+	__builtin_memset(r->args, 0, sizeof(r->args));
 	s->used = sizeof(*r);
 	return s;
 }
@@ -97,14 +100,7 @@ static __always_inline void derived_set(struct scratch *s, u32 i, u64 value)
 
 static __always_inline void derived_output(struct scratch *s)
 {
-	u32 event = ((struct tl_head *)s->data)->event;
-	u32 used = s->used;
-
-	opaque(used);
-	if (used > RECORD_SIZE)
-		return;
-	if (bpf_ringbuf_output(&events, s->data, used, BPF_RB_NO_WAKEUP))
-		count_drop(event);
+	events_output(SCRATCH_DERIVED, s->data, s->used, RECORD_SIZE);
 }
 
 enum { AT_FDCWD = -100 };

@@ -88,10 +88,4 @@ static __always_inline bool event_wanted(u32 event)
 	return i < TL_EVENTS - TL_FIRST_EVENT && shared.events[i];
 }
 
-/* The sensor's own calls are not reported: each would cause the next. */
-static __always_inline bool is_self(struct task_struct *task)
-{
-	return LOAD(task, tgid) == shared.self;
-}
-
 #endif

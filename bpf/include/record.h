@@ -31,6 +31,12 @@ enum {
 	TL_BYTES_MAX = 1024,
 	TL_PACKET_MAX = 1024,
 	TL_ADDRESS_MAX = 128,
+
+	/* Records of one event, by one process on one CPU in 67 ms, that are no flood. */
+	TL_HOT = 512,
+	/* For each CPU: how many records of floods are known, and how large they may be. */
+	TL_FOLDS = 64,
+	TL_FOLD_MAX = 992,
 };
 
 enum tl_kind {
@@ -363,6 +369,73 @@ enum tl_gate {
 	TL_GATE_HOOK = 8, /* times one of those */
 };
 
+/* What conditions of the scope are on. */
+enum tl_scope_kind {
+	TL_SCOPE_PID,
+	TL_SCOPE_UID,
+	TL_SCOPE_COMM,
+	TL_SCOPE_EXE,
+	TL_SCOPE_MNTNS,
+	TL_SCOPE_PIDNS,
+	TL_SCOPE_TREE,
+	TL_SCOPE_CONTAINER,
+};
+
+enum {
+	TL_SCOPE_PATH_MAX = 256, /* of an executable that a condition names, with a zero */
+	TL_SCOPE_ID = 12,	 /* digits of a container's id that are compared */
+};
+
+/* What is known of a process; what a condition on it asks for. */
+enum tl_scope_task {
+	TL_TASK_EXE = 1, /* the executable is one of those named, or one of those to leave out */
+	TL_TASK_NOT_EXE = 2,
+	TL_TASK_TREE = 4, /* it descends from one of those named */
+	TL_TASK_NOT_TREE = 8,
+	TL_TASK_FOLLOWED = 16, /* it descends from one that was in scope */
+};
+
+enum tl_scope_container {
+	TL_CONTAINER = 1,
+	TL_CONTAINER_NEW = 2, /* made after the sensor had started */
+	TL_CONTAINER_NAMED = 4,
+	TL_CONTAINER_REFUSED = 8,
+};
+
+/* Written once, before anything is attached. */
+struct tl_scope {
+	__u64 since; /* processes must have started after it; 0 for any */
+	__u32 on;
+	__u32 wanted; /* bit k: there is a condition of kind k */
+	__u32 unwanted;
+	__u32 tasks; /* tl_scope_task is looked at */
+	__u32 follow;
+	__u32 containers; /* tl_scope_container is looked at */
+	__u32 container_wanted;
+	__u32 container_unwanted;
+};
+
+/* What is counted in place of being recorded. */
+enum tl_skipped {
+	TL_SKIPPED_CALLS, /* system calls and derived events out of scope */
+	TL_SKIPPED_LIFECYCLE,
+	TL_SKIPPED_ARGS, /* calls without the arguments that anybody asks for */
+	TL_SKIPPED,
+};
+
+/*
+ * A record of a flood, and how often it came again without being sent. While
+ * count differs from taken the record stays what it is.
+ */
+struct tl_fold {
+	__u64 count; /* written by the programs */
+	__u64 taken; /* of those, reported; written by the sensor */
+	__u64 time;  /* of the last */
+	__u32 window;
+	__u32 size; /* 0: none */
+	__u8 record[TL_FOLD_MAX];
+};
+
 /* Everything that sensor/ebpf changes or reads while the programs run. */
 struct tl_shared {
 	__u8 gate[TL_CALLS];  /* enum tl_gate, by raw number */
@@ -375,7 +448,12 @@ struct tl_shared {
 	__u32 self;			/* the sensor's own process in the first pid namespace */
 	__u32 bytes_max;		/* how much of a buffer is carried, at most TL_BYTES_MAX */
 	__u32 init_told;		/* the list of processes has the first one */
-	__u32 pad;
+	__u32 self_uid;			/* who runs Tripline is not told of */
+	__u64 ring_half; /* in bytes: beyond it the ring of events is closed to floods */
+	__u64 folded;	 /* when a record was last counted in place of being sent */
+	__u64 fold;	 /* 1: do so */
+	__u64 self_exe;	 /* the inode of Tripline's own executable, in the kernel's memory */
+	struct tl_scope scope;
 };
 
 #endif

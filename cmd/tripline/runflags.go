@@ -33,6 +33,8 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	list(f, fs, "rules-dir", "matcher: `directory` or file of rules, or \"builtin\"; repeatable", func(c *config) *[]string { return &c.Matcher.Rules })
 	list(f, fs, "rules", "matcher: run only the rules with these `ids` (or patterns of ids and names)", func(c *config) *[]string { return &c.Matcher.Select })
 
+	scope := fs.StringArray("scope", nil, "sensor: watch only what this `condition` holds for, such as container, host, uid=0, comm!=sshd; repeatable, see docs/scope.md")
+	f.set["scope"] = func(c *config) error { c.Sensor.EBPF.Scope = *scope; return nil }
 	replay := fs.String("replay", "", "sensor: replay the batches of this `file` instead of watching the kernel")
 	f.set["replay"] = func(c *config) error {
 		c.Sensor.Source, c.Sensor.Replay.File = "replay", *replay

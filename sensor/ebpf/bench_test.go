@@ -93,6 +93,7 @@ func startBench(b *testing.B) *benched {
 		})
 	}()
 	<-ready
+	observeSelf(s)
 	w.stop = func() {
 		cancel()
 		if err := <-done; err != nil {

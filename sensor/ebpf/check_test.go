@@ -13,10 +13,13 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tripline/tripline/test/storm"
 )
 
 // TestMain lets the test binary stand in for other programs.
 func TestMain(m *testing.M) {
+	storm.Main()
 	if os.Getenv(floodVariable) != "" {
 		floodMain()
 		os.Exit(0)

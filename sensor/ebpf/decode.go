@@ -31,6 +31,7 @@ type decoder struct {
 	names names
 	// containers that exist, each with the hierarchy that told of it first.
 	containers map[string]uint32
+	count      uint32 // what the events made now stand for
 }
 
 func newDecoder(b *batcher, c *clock) *decoder {
@@ -77,6 +78,7 @@ func (d *decoder) head(h *rawHead, process uint32) *msg.Event {
 	e.Tid, e.NsTid = int32(h.tid), int32(h.ns_tid)
 	e.Comm = d.comm(h)
 	e.Cpu = uint32(h.cpu)
+	e.Count = d.count
 	e.Flags = uint32(h.flags) & eventFlags
 	return e
 }

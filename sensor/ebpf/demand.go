@@ -3,10 +3,12 @@
 package ebpf
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/tripline/tripline/pkg/msg"
 	"github.com/tripline/tripline/pkg/msg/catalogue"
@@ -255,6 +257,29 @@ func (s *Source) drops() []*msg.Drop {
 func (s *Source) lost() (n uint64) {
 	for _, d := range s.Drops() {
 		n += d.Count
+	}
+	return n
+}
+
+// leftOut says how much the programs have left out, by tl_skipped.
+func (s *Source) leftOut(what int) (n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0
+	}
+	t, err := s.module.GetMap("skipped")
+	if err != nil {
+		return 0
+	}
+	key := uint32(what)
+	// One number for each processor.
+	b, err := t.GetValue(unsafe.Pointer(&key))
+	if err != nil {
+		return 0
+	}
+	for ; len(b) >= 8; b = b[8:] {
+		n += binary.NativeEndian.Uint64(b)
 	}
 	return n
 }

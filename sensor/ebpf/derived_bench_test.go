@@ -23,9 +23,7 @@ import (
 func BenchmarkOpenClose(b *testing.B) {
 	w := startBench(b)
 	defer w.stop()
-	w.Source.mu.Lock()
-	w.shared.m.self = 0
-	w.Source.mu.Unlock()
+	observeSelf(w.Source)
 	path := filepath.Join(b.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		b.Fatal(err)

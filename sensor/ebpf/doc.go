@@ -29,6 +29,16 @@
 // call before its exit. See the comment on reader for how the two rings are
 // merged and why that is exact for each thread.
 //
+// # Floods
+//
+// A process that makes the same record again and again (hundreds of an event
+// within 67 ms on one CPU) is told of by count: the kernel counts what is the
+// same to the byte, but for the time, and the event says how many it stands for
+// (msg.Event.Count), about ten times a second and before the process ends or
+// becomes another program. What a flooding process does that is not the same
+// may take half of the ring; the other half is for everybody else. See
+// bpf/include/flood.h and folds.go.
+//
 // # Loss
 //
 // The kernel side never waits. A record that finds its ring full is counted by

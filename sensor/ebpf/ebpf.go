@@ -30,6 +30,7 @@ type Source struct {
 	derived *derived
 	// cgroupRoot is where the cgroup v2 hierarchy is mounted, "" where it is not.
 	cgroupRoot string
+	scope      *scope
 	*loaded
 
 	// mu guards the demand, the links that depend on it, and closing.
@@ -71,8 +72,11 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 	if err != nil {
 		return nil, err
 	}
-	s.prepare()
-	if s.metrics, err = newMetrics(reg, func() float64 { return float64(s.lost()) }); err != nil {
+	if err = s.prepare(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(reg, func() float64 { return float64(s.lost()) }, func(what int) float64 { return float64(s.leftOut(what)) }); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -81,16 +85,24 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Source, erro
 }
 
 // prepare fills the tables that the programs go by.
-func (s *Source) prepare() {
+func (s *Source) prepare() (err error) {
 	s.shared = sharedAt(s.mem)
 	s.shared.m.self = cUint(os.Getpid())
 	s.shared.m.bytes_max = cUint(s.cfg.BufferBytes)
+	if s.scope, err = newScope(s.cfg.Scope, s.module, s.shared); err != nil {
+		return err
+	}
 	s.calls = newCallTable(s.shared, s.cfg.Files)
 	s.derived = newDerived(func(program string) bool { return !s.skipped[program] })
 	if s.cgroupRoot = cgroupRoot(); s.cgroupRoot == "" {
 		s.derived.refuse("no cgroup v2 hierarchy is mounted here", "on_egress", "on_ingress")
 	}
 	s.derived.mark(s.shared)
+	s.shared.m.ring_half = cULong(s.cfg.RingBytes / 2)
+	if s.cfg.Fold {
+		s.shared.m.fold = 1
+	}
+	return nil
 }
 
 // Close detaches and unloads the programs. Run does it too when it returns.
@@ -166,15 +178,26 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 		return err
 	}
 	flush()
+	handle := func(record []byte) {
+		if err := decoder.decode(record); err != nil {
+			s.malformed(record, err, max(decoder.count, 1))
+		}
+		if batch.isFull() {
+			flush()
+		}
+	}
+	folded := func(record []byte, count uint32) {
+		decoder.count = count
+		handle(record)
+		decoder.count = 0
+	}
 	reader := &reader{
 		events: s.events, lifecycle: s.lifecycle,
 		handle: func(record []byte) {
-			if err := decoder.decode(record); err != nil {
-				s.malformed(record, err)
+			if h, _ := cast[rawHead](record); h != nil && (h.kind == kindExit || h.kind == kindExec) {
+				s.folds.take(uint32(h.pid), folded)
 			}
-			if batch.isFull() {
-				flush()
-			}
+			handle(record)
 		},
 		eventsRead:       s.metrics.records.WithLabelValues("events"),
 		lifecycleRead:    s.metrics.records.WithLabelValues("lifecycle"),
@@ -182,12 +205,14 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 		lifecyclePending: s.metrics.pending.WithLabelValues("lifecycle"),
 	}
 	s.poll(ctx, reader, func(read int) {
+		s.folds.takeDue(folded)
 		if read == 0 || batch.old(time.Now()) {
 			flush()
 		}
 	})
 	s.stop()
 	reader.round()
+	s.folds.take(anyProcess, folded)
 	flush()
 	return nil
 }
@@ -221,12 +246,12 @@ func (s *Source) poll(ctx context.Context, r *reader, after func(read int)) {
 	}
 }
 
-func (s *Source) malformed(record []byte, err error) {
+func (s *Source) malformed(record []byte, err error, count uint32) {
 	s.metrics.malformed.Inc()
 	s.log.Debug("a record from the kernel is left out", "error", err)
 	if h, _ := cast[rawHead](record); h != nil {
 		s.mu.Lock()
-		s.undecoded[uint32(h.event)]++
+		s.undecoded[uint32(h.event)] += uint64(count)
 		s.mu.Unlock()
 	}
 }
@@ -241,6 +266,9 @@ func (s *Source) start() error {
 		if err := s.attach(name); err != nil {
 			return err
 		}
+	}
+	if err := s.scope.begin(s.tasks); err != nil {
+		return err
 	}
 	s.running = true
 	return s.attachCalls()

@@ -90,10 +90,14 @@ func startWith(t *testing.T, cfg Config, events ...string) *watch {
 }
 
 // observeSelf makes the programs report this very process.
-func (w *watch) observeSelf() {
-	w.Source.mu.Lock()
-	defer w.Source.mu.Unlock()
-	w.shared.m.self = 0
+func (w *watch) observeSelf() { observeSelf(w.Source) }
+
+// observeSelf makes a source that runs report this process, and those that it
+// starts of the same executable.
+func observeSelf(s *Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shared.m.self, s.shared.m.self_exe = 0, 0
 }
 
 func (w *watch) emit(b *msg.Batch) {

@@ -28,6 +28,7 @@ type (
 	rawCred    = C.struct_tl_cred
 	rawPart    = C.struct_tl_part
 	rawShared  = C.struct_tl_shared
+	rawFold    = C.struct_tl_fold
 	callPlan   = C.struct_tl_call
 
 	cByte  = C.__u8
@@ -52,6 +53,33 @@ const (
 	maxArgs    = C.TL_ARGS
 
 	maxDerivedArgs = C.TL_DERIVED_ARGS
+
+	scopePID       = C.TL_SCOPE_PID
+	scopeUID       = C.TL_SCOPE_UID
+	scopeComm      = C.TL_SCOPE_COMM
+	scopeExe       = C.TL_SCOPE_EXE
+	scopeMntNS     = C.TL_SCOPE_MNTNS
+	scopePidNS     = C.TL_SCOPE_PIDNS
+	scopeTree      = C.TL_SCOPE_TREE
+	scopeContainer = C.TL_SCOPE_CONTAINER
+	scopePathMax   = C.TL_SCOPE_PATH_MAX
+
+	taskExe      = C.TL_TASK_EXE
+	taskTree     = C.TL_TASK_TREE
+	taskNotTree  = C.TL_TASK_NOT_TREE
+	taskFollowed = C.TL_TASK_FOLLOWED
+
+	inContainer      = C.TL_CONTAINER
+	containerNew     = C.TL_CONTAINER_NEW
+	containerNamed   = C.TL_CONTAINER_NAMED
+	containerRefused = C.TL_CONTAINER_REFUSED
+
+	skippedCalls     = C.TL_SKIPPED_CALLS
+	skippedLifecycle = C.TL_SKIPPED_LIFECYCLE
+	skippedArgs      = C.TL_SKIPPED_ARGS
+
+	hotRecords = C.TL_HOT
+	cpuFolds   = C.TL_FOLDS
 
 	eventFork         = C.TL_EVENT_FORK
 	eventExec         = C.TL_EVENT_EXEC

@@ -18,6 +18,7 @@ type loaded struct {
 	skipped           map[string]bool
 	mem               []byte // struct tl_shared
 	events, lifecycle *ring
+	folds             *folds
 }
 
 // load brings the programs into the kernel; none is attached.
@@ -43,6 +44,9 @@ func (l *loaded) share(cfg *Config) (err error) {
 	if err = fillHooks(l.module, l.skipped); err != nil {
 		return err
 	}
+	if l.folds, err = mapFolds(l.module, sharedAt(l.mem)); err != nil {
+		return err
+	}
 	if l.events, err = mapRing(l.module, "events", cfg.RingBytes); err != nil {
 		return err
 	}
@@ -57,6 +61,7 @@ func (l *loaded) renew() {
 		r.pos = r.end()
 		r.release()
 	}
+	l.folds.forget()
 }
 
 func (l *loaded) close() {
@@ -64,6 +69,9 @@ func (l *loaded) close() {
 		if r != nil {
 			r.close()
 		}
+	}
+	if l.folds != nil {
+		l.folds.close()
 	}
 	if l.mem != nil {
 		_ = syscall.Munmap(l.mem)

@@ -11,7 +11,10 @@ type metrics struct {
 	pending   *prometheus.GaugeVec
 }
 
-func newMetrics(reg prometheus.Registerer, lost func() float64) (*metrics, error) {
+// skips names what is counted in place of being recorded, by tl_skipped.
+func skips() []string { return []string{"scope", "scope lifecycle", "arguments"} }
+
+func newMetrics(reg prometheus.Registerer, lost func() float64, skipped func(what int) float64) (*metrics, error) {
 	m := &metrics{
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tripline_sensor_kernel_records_total", Help: "Records read from the kernel, by ring.",
@@ -29,7 +32,14 @@ func newMetrics(reg prometheus.Registerer, lost func() float64) (*metrics, error
 	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "tripline_sensor_kernel_lost_total", Help: "Records that found their ring full.",
 	}, lost)
-	for _, c := range []prometheus.Collector{m.records, m.batches, m.malformed, m.pending, dropped} {
+	all := []prometheus.Collector{m.records, m.batches, m.malformed, m.pending, dropped}
+	for i, why := range skips() {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tripline_sensor_kernel_skipped_total", Help: "What was left out in the kernel, without a record, by why: out of scope, or without the arguments that are asked for.",
+			ConstLabels: prometheus.Labels{"why": why},
+		}, func() float64 { return skipped(i) }))
+	}
+	for _, c := range all {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -95,7 +95,12 @@ func openObject(cfg *Config, skip map[string]bool) (*bpf.Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, size := range map[string]int{"events": cfg.RingBytes, "lifecycle": cfg.LifecycleBytes} {
+	sizes, err := cfg.mapSizes()
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	for name, size := range sizes {
 		r, err := m.GetMap(name)
 		if err == nil {
 			err = r.SetMaxEntries(uint32(size))
@@ -116,6 +121,16 @@ func openObject(cfg *Config, skip map[string]bool) (*bpf.Module, error) {
 		}
 	}
 	return m, nil
+}
+
+// mapSizes says how many entries, for rings bytes, the maps have whose size
+// depends on the configuration or the machine.
+func (c *Config) mapSizes() (map[string]int, error) {
+	cpus, err := bpf.NumPossibleCPUs()
+	if err != nil {
+		return nil, fmt.Errorf("counting the processors: %w", err)
+	}
+	return map[string]int{"events": c.RingBytes, "lifecycle": c.LifecycleBytes, "folds": cpus * cpuFolds}, nil
 }
 
 // fillHooks tells on_sys_exit and on_sys_enter where to pass calls on to.

@@ -24,24 +24,9 @@ import (
 // The host's first process comes a second time, at the end, to begin: it is the
 // one that what existed before is told of.
 func (s *Source) existing(b *batcher, c *clock, flush func(), begin func(first *msg.Process)) error {
-	p, err := s.module.GetProgram(progSnapshot)
+	raw, err := s.list()
 	if err != nil {
 		return err
-	}
-	link, err := p.AttachIter(bpf.IterOpts{})
-	if err != nil {
-		return explain(err, "starting the list of processes")
-	}
-	defer func() { _ = link.Destroy() }()
-	r, err := link.Reader()
-	if err != nil {
-		return explain(err, "reading the list of processes")
-	}
-	defer r.Close()
-
-	raw, err := readAll(r)
-	if err != nil {
-		return fmt.Errorf("reading the list of processes: %w", err)
 	}
 	// Within a pid namespace of its own, the sensor's /proc has other pids.
 	proc := int(s.shared.m.self) == os.Getpid()
@@ -84,6 +69,54 @@ func (s *Source) existing(b *batcher, c *clock, flush func(), begin func(first *
 	}
 	s.log.Debug("listed the processes that exist", "processes", count)
 	return nil
+}
+
+// list returns the kernel's list of processes: records, with the size in front
+// of each.
+func (s *Source) list() ([]byte, error) {
+	s.shared.m.init_told = 0
+	p, err := s.module.GetProgram(progSnapshot)
+	if err != nil {
+		return nil, err
+	}
+	link, err := p.AttachIter(bpf.IterOpts{})
+	if err != nil {
+		return nil, explain(err, "starting the list of processes")
+	}
+	defer func() { _ = link.Destroy() }()
+	r, err := link.Reader()
+	if err != nil {
+		return nil, explain(err, "reading the list of processes")
+	}
+	defer r.Close()
+	raw, err := readAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of processes: %w", err)
+	}
+	return raw, nil
+}
+
+// tasks returns the processes that exist, and the path of each's executable.
+func (s *Source) tasks() (all []*rawTask, exes []string, err error) {
+	raw, err := s.list()
+	if err != nil {
+		return nil, nil, err
+	}
+	for len(raw) >= 8 {
+		n := int(binary.NativeEndian.Uint64(raw))
+		if n > len(raw)-8 {
+			break
+		}
+		t, tail := cast[rawTask](raw[8 : 8+n])
+		raw = raw[8+n:]
+		var parts parts
+		if t == nil || !parts.read(tail) {
+			continue
+		}
+		all = append(all, t)
+		exes = append(exes, parts.str(partExe))
+	}
+	return all, exes, nil
 }
 
 // readAll is io.ReadAll for a reader that answers 0, nil at the end.

@@ -121,8 +121,13 @@ func startAll(bin string, stages [][]string) (*pipeline, error) {
 	if err := os.WriteFile(filepath.Join(rule, "never.rego"), []byte(never), 0o644); err != nil {
 		return nil, err
 	}
+	// Every call of the flood is to go all the way, none counted in the kernel.
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte("sensor: {ebpf: {fold: false}}\n"), 0o644); err != nil {
+		return nil, err
+	}
 	for _, s := range stages {
-		args := append([]string{"run"}, s...)
+		args := append([]string{"run", "--config", config}, s...)
 		if len(s) == 0 || s[0] == "nats" {
 			args = append(args, "--listen", addr, "--store-dir", filepath.Join(dir, "store"))
 		} else {
