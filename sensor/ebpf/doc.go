@@ -39,6 +39,11 @@
 // may take half of the ring; the other half is for everybody else. See
 // bpf/include/flood.h and folds.go.
 //
+// # Scope
+//
+// Whose events are made is decided by the programs, before there is a record:
+// see [Scope], docs/scope.md and bpf/include/scope.h.
+//
 // # Loss
 //
 // The kernel side never waits. A record that finds its ring full is counted by
