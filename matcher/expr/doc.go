@@ -7,6 +7,11 @@
 // expr's. So every worker compiles a set of programs of its own, since atoms
 // hold on to its event. Atoms that several rules share are made once.
 //
+// Most rules have nothing to do with most events, and which ones follows from
+// single values: the program's name, the file's. A screen remembers for each
+// value seen which rules it leaves possible, and only those are evaluated; see
+// [screen].
+//
 // A rule may be about several events. With a threshold,
 //
 //	threshold:

@@ -127,18 +127,22 @@ func loadAll(t testing.TB, cfg Config) *Program {
 	return prog.(*Program)
 }
 
-// compareWays holds a random event against all rules in three ways: walking
-// the tree, on expr's machine, and as closures.
-func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *fields.Event, rec msg.Record, serial uint64, hits map[string]int) {
+// compareWays holds a random event against all rules: walking the tree, and in
+// all ways of the workers.
+func compareWays(t *testing.T, prog *Program, all map[string]*Worker, view *fields.Event, rec msg.Record, serial uint64, hits map[string]int) {
 	t.Helper()
 	visible := view.Set(rec)
 	ev := &matcher.Event{Record: rec, Serial: serial}
 	for i, r := range prog.loaded {
 		if r.Threshold != nil || r.Sequence != nil {
 			// Not one event alone decides: the tree walker has no memory.
-			if a, b := finds(t, machine, i, ev), finds(t, fast, i, ev); a != b {
-				t.Fatalf("rule %q on %s: machine %t, closures %t\n%+v", r.Name, view.Type(), a, b, rec.JSON())
-			} else if a {
+			want := finds(t, all["the machine"], i, ev)
+			for name, w := range all {
+				if name != "the machine" && finds(t, w, i, ev) != want {
+					t.Fatalf("rule %q on %s: the machine %t, %s %t\n%+v", r.Name, view.Type(), want, name, !want, rec.JSON())
+				}
+			}
+			if want {
 				hits[r.Name]++
 			}
 			continue
@@ -150,7 +154,7 @@ func compareWays(t *testing.T, prog *Program, machine, fast *Worker, view *field
 		if visible && !want && len(r.Suppress) == 0 && check.Walk(r.Compiled, view) {
 			t.Fatalf("rule %q holds for %s, which its event types %v leave out", r.Name, view.Type(), r.Types)
 		}
-		for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {
+		for name, w := range all {
 			got := finds(t, w, i, ev)
 			if got != want {
 				t.Fatalf("rule %q on %s: the tree says %t, %s %t\n%+v", r.Name, view.Type(), want, name, got, rec.JSON())
@@ -176,27 +180,27 @@ func finds(t *testing.T, w *Worker, i int, ev *matcher.Event) (got bool) {
 	return got
 }
 
-func ways(t testing.TB) (prog *Program, machine, fast *Worker) {
+func ways(t testing.TB) (prog *Program, all map[string]*Worker) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.RuleMatching = All
 	cfg.Rules = []Selection{{Enable: &Target{Rule: "*"}}} // those that are off at first, too
 	prog = loadAll(t, cfg)
-	machine, err := prog.newWorker(true)
-	if err != nil {
-		t.Fatal(err)
+	all = map[string]*Worker{}
+	for name, how := range map[string]mode{"the machine": 0, "closures": closures, "screened closures": closures | screens, "the screened machine": screens} {
+		w, err := prog.newWorker(how)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = w
 	}
-	fast, err = prog.newWorker(false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return prog, machine, fast
+	return prog, all
 }
 
-// TestWaysAgree: the three ways of evaluating agree on random events.
+// TestWaysAgree: all ways of evaluating agree on random events.
 func TestWaysAgree(t *testing.T) {
-	prog, machine, fast := ways(t)
-	for _, b := range fast.rules {
+	prog, all := ways(t)
+	for _, b := range all["closures"].rules {
 		for _, p := range b.cond.special {
 			if p.machine != nil {
 				t.Error("a condition has no fast form")
@@ -207,7 +211,7 @@ func TestWaysAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	view := fields.NewEvent()
 	for i := range 20000 {
-		compareWays(t, prog, machine, fast, view, randomRecord(r), uint64(i)+1, hits)
+		compareWays(t, prog, all, view, randomRecord(r), uint64(i)+1, hits)
 	}
 	for _, rule := range prog.loaded {
 		if hits[rule.Name] == 0 && strings.HasPrefix(rule.At.File, "testdata/") {
@@ -218,24 +222,24 @@ func TestWaysAgree(t *testing.T) {
 
 // FuzzWays is TestWaysAgree with events from the fuzzer's seeds.
 func FuzzWays(f *testing.F) {
-	prog, machine, fast := ways(f)
+	prog, all := ways(f)
 	view := fields.NewEvent()
 	serial := uint64(0)
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
 		serial++
-		compareWays(t, prog, machine, fast, view, randomRecord(rand.New(rand.NewPCG(a, b))), serial, map[string]int{})
+		compareWays(t, prog, all, view, randomRecord(rand.New(rand.NewPCG(a, b))), serial, map[string]int{})
 	})
 }
 
 func BenchmarkMatch(b *testing.B) {
-	prog, machine, fast := ways(b)
+	prog, all := ways(b)
 	r := rand.New(rand.NewPCG(3, 4))
 	events := make([]*matcher.Event, 256)
 	for i := range events {
 		events[i] = &matcher.Event{Record: randomRecord(r)}
 	}
-	for name, w := range map[string]*Worker{"machine": machine, "closures": fast} {
+	for name, w := range all {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			ignore := func(matcher.Finding) {}

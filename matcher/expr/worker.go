@@ -28,6 +28,10 @@ type Worker struct {
 	// types numbers the event types that rules are specialised for, from 1.
 	types  map[string]int
 	number int // of the current event's type, 0 for all others
+	// screens are by those numbers; possible is what the screen leaves of the
+	// rules for the current event.
+	screens  []*screen
+	possible set
 
 	serial  uint64
 	started bool
@@ -85,11 +89,21 @@ type extra struct {
 const maxSpecial = 32
 
 // NewWorker implements [matcher.Program].
-func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(false) }
+func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(closures | screens) }
 
-// newWorker makes a worker; with machineOnly everything runs on expr's
-// machine.
-func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
+// mode says how conditions are evaluated.
+type mode uint8
+
+const (
+	// closures has them run as Go functions where they can be, instead of on
+	// expr's machine.
+	closures mode = 1 << iota
+	// screens rules most of them out beforehand.
+	screens
+)
+
+// newWorker makes a worker that evaluates in a mode.
+func (p *Program) newWorker(how mode) (*Worker, error) {
 	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}, suppressed: &p.suppressed}
 	w.memory = &memory{limit: p.cfg.MaxState, most: p.cfg.MaxStateBytes, evicted: p.evict}
 	a := newAtoms(w.event)
@@ -103,11 +117,14 @@ func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
 		}
 	}
 	for i, r := range p.loaded {
-		b, err := w.bind(a, i, r, special[i], machineOnly)
+		b, err := w.bind(a, i, r, special[i], how&closures == 0)
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
 		w.rules = append(w.rules, b)
+	}
+	if how&screens != 0 {
+		w.screen(a, special)
 	}
 	return w, nil
 }
@@ -122,6 +139,38 @@ func conditions(r *loader.Rule) [][]special {
 		out = append(out, specialise(r, st.Compiled, st.Types))
 	}
 	return out
+}
+
+// screen makes the screen of every event type that rules are specialised for,
+// and that of all others. A rule with several conditions is possible when one
+// of them is.
+func (w *Worker) screen(a *atoms, all [][][]special) {
+	w.possible = newSet(len(w.rules))
+	names := make([]string, len(w.types)+1)
+	for name, n := range w.types {
+		names[n] = name
+	}
+	for _, name := range names {
+		conds := make([]check.Node, len(w.rules))
+		for i, of := range all {
+			var some []check.Node
+			for _, cond := range of {
+				for _, s := range cond {
+					if s.eventType == name || s.eventType == "" {
+						some = append(some, s.cond)
+					}
+				}
+			}
+			switch len(some) {
+			case 0:
+			case 1:
+				conds[i] = some[0]
+			default:
+				conds[i] = &check.Or{Kids: some}
+			}
+		}
+		w.screens = append(w.screens, a.newScreen(conds))
+	}
 }
 
 // special is a condition for an event type, "" for all that have none of
@@ -211,6 +260,12 @@ func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) er
 		w.started, w.serial, w.matched = true, ev.Serial, false
 		w.visible = w.event.Set(ev.Record)
 		w.number = w.types[w.event.Type()]
+		if w.screens != nil && w.visible {
+			w.screens[w.number].possible(w.possible)
+		}
+	}
+	if w.screens != nil && w.visible && !w.possible.has(i) {
+		return nil
 	}
 	b := &w.rules[i]
 	if !w.visible || w.first && w.matched && b.counts == nil && b.sequence == nil {
