@@ -18,9 +18,10 @@ type Sink interface {
 // BatchSink is a sink that takes many detections at once.
 type BatchSink interface {
 	Sink
-	// DeliverBatch hands detections over in their order. It returns how many
-	// of the first ones the other side has; an error is about the one after
-	// them, as that of Deliver. Without an error that is all of them.
+	// DeliverBatch hands detections over in their order, at least one of
+	// them. It returns how many of the first ones the other side has; an error
+	// is about the one after them, as that of Deliver. Without an error that is
+	// at least one, and the others are handed over again.
 	DeliverBatch(ctx context.Context, ds []*msg.Stored) (n int, err error)
 }
 

@@ -2,12 +2,7 @@ package alertmanager
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"net/http"
 	"net/url"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/internal/httppost"
@@ -28,7 +23,7 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	header, secrets, err := cfg.credentials()
+	header, secrets, err := cfg.Header()
 	if err != nil {
 		return nil, err
 	}
@@ -37,28 +32,6 @@ func New(cfg Config) (*Sink, error) {
 		return nil, err
 	}
 	return &Sink{p, cfg.Labels}, nil
-}
-
-// credentials makes the header for them, and lists what no error may show.
-func (c Config) credentials() (http.Header, []notifier.Secret, error) {
-	password, err := notifier.ReadSecret("password", c.Password, c.PasswordFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	bearer, err := notifier.ReadSecret("bearer", c.Bearer, c.BearerFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	switch {
-	case c.Username != "":
-		basic := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + string(password)))
-		return http.Header{"Authorization": {"Basic " + basic}}, []notifier.Secret{password, notifier.Secret(basic)}, nil
-	case bearer == "":
-		return nil, nil, nil
-	case !httpguts.ValidHeaderFieldValue(string(bearer)):
-		return nil, nil, errors.New("bearer_file: what it holds cannot be in a header")
-	}
-	return http.Header{"Authorization": {"Bearer " + string(bearer)}}, []notifier.Secret{bearer}, nil
 }
 
 // Deliver posts one alert.

@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/http/httpguts"
-
-	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/internal/httppost"
 )
 
@@ -18,13 +15,7 @@ import (
 // Alertmanager is served, with its route prefix if it has one.
 type Config struct {
 	httppost.Target `yaml:",inline"`
-	// Username and Password are for HTTP basic authentication, Bearer is a
-	// token in its place.
-	Username     string          `yaml:"username"`
-	Password     notifier.Secret `yaml:"password"`
-	PasswordFile string          `yaml:"password_file"`
-	Bearer       notifier.Secret `yaml:"bearer"`
-	BearerFile   string          `yaml:"bearer_file"`
+	httppost.Login  `yaml:",inline"`
 	// Labels are added to every alert.
 	Labels map[string]string `yaml:"labels"`
 }
@@ -38,7 +29,7 @@ const labelForm = `^[a-zA-Z_][a-zA-Z0-9_]*$`
 // Validate reports everything that is wrong and can be told without reading
 // files.
 func (c Config) Validate() error {
-	errs := []error{c.Target.Validate()}
+	errs := []error{c.Target.Validate(), c.Login.Validate()}
 	form := regexp.MustCompile(labelForm)
 	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		switch {
@@ -49,17 +40,6 @@ func (c Config) Validate() error {
 		case c.Labels[name] == "":
 			errs = append(errs, fmt.Errorf("labels: %s is empty, which is the same as not there", name))
 		}
-	}
-	password := c.Password != "" || c.PasswordFile != ""
-	bearer := c.Bearer != "" || c.BearerFile != ""
-	switch {
-	case bearer && (password || c.Username != ""):
-		errs = append(errs, errors.New("bearer: given beside username and password: which one?"))
-	case password != (c.Username != ""):
-		errs = append(errs, errors.New("username and password (or password_file) go together"))
-	}
-	if !httpguts.ValidHeaderFieldValue(string(c.Bearer)) {
-		errs = append(errs, errors.New("bearer: holds characters that no header may hold"))
 	}
 	return errors.Join(errs...)
 }

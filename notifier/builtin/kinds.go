@@ -6,8 +6,14 @@ import (
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/alertmanager"
 	"github.com/tripline/tripline/notifier/discord"
+	"github.com/tripline/tripline/notifier/elasticsearch"
+	"github.com/tripline/tripline/notifier/email"
+	"github.com/tripline/tripline/notifier/exec"
 	"github.com/tripline/tripline/notifier/file"
+	"github.com/tripline/tripline/notifier/kafka"
+	"github.com/tripline/tripline/notifier/loki"
 	"github.com/tripline/tripline/notifier/nats"
+	"github.com/tripline/tripline/notifier/pagerduty"
 	"github.com/tripline/tripline/notifier/policy"
 	"github.com/tripline/tripline/notifier/slack"
 	"github.com/tripline/tripline/notifier/stdout"
@@ -41,7 +47,13 @@ func kinds() []kind {
 		chat("discord", discord.DefaultConfig, newDiscord),
 		chat("teams", teams.DefaultConfig, newTeams),
 		chat("telegram", telegram.DefaultConfig, newTelegram),
+		chat("email", email.DefaultConfig, newEmail),
+		chat("pagerduty", pagerduty.DefaultConfig, newPagerDuty),
+		sink("elasticsearch", elasticsearch.DefaultConfig, newElasticsearch),
+		sink("loki", loki.DefaultConfig, newLoki),
+		sink("kafka", kafka.DefaultConfig, newKafka),
 		sink("nats", nats.DefaultConfig, newNATS),
+		sink("exec", exec.DefaultConfig, newExec),
 	}
 }
 
@@ -66,3 +78,15 @@ func newTeams(c teams.Config, _ Env) (notifier.Sink, error) { return teams.New(c
 func newTelegram(c telegram.Config, _ Env) (notifier.Sink, error) { return telegram.New(c) }
 
 func newNATS(c nats.Config, e Env) (notifier.Sink, error) { return nats.New(c, e.Publish) }
+
+func newEmail(c email.Config, _ Env) (notifier.Sink, error) { return email.New(c) }
+
+func newPagerDuty(c pagerduty.Config, _ Env) (notifier.Sink, error) { return pagerduty.New(c) }
+
+func newElasticsearch(c elasticsearch.Config, _ Env) (notifier.Sink, error) { return elasticsearch.New(c) }
+
+func newLoki(c loki.Config, _ Env) (notifier.Sink, error) { return loki.New(c) }
+
+func newKafka(c kafka.Config, _ Env) (notifier.Sink, error) { return kafka.New(c) }
+
+func newExec(c exec.Config, _ Env) (notifier.Sink, error) { return exec.New(c) }

@@ -37,7 +37,13 @@ sinks:
   - {name: g, type: discord, url_file: /s/discord}
   - {name: h, type: teams, url_file: /s/teams}
   - {name: i, type: telegram, token_file: /s/tg, chat_id: "-1001", thread_id: 3, silent: true}
+  - {name: k, type: email, host: h, port: 25, security: none, from: a@b.c, to: [d@e.f], hello: me}
+  - {name: l, type: pagerduty, routing_key_file: /s/pd, api_url: "https://x"}
+  - {name: m, type: elasticsearch, url_file: /s/es, bearer_file: /s/tok, index: x, pipeline: p}
+  - {name: n, type: loki, url_file: /s/loki, tenant: t, labels: {a: b}}
+  - {name: o, type: kafka, brokers: ["h:1"], topic: t, compression: none, tls: {enabled: true, ca_file: /ca}, sasl: {mechanism: plain, username: u, password_file: /s/k}}
   - {name: j, type: nats, subject: "a.b", stored: true, timeout: 3s}
+  - {name: p, type: exec, command: [/bin/true, x], environment: {A: b}, directory: /tmp}
 `
 
 // TestPrintedIsReadBack: what is printed is the same configuration.
@@ -106,6 +112,11 @@ func TestPrintedHasNoSecret(t *testing.T) {
 		"header":   `{name: a, type: webhook, url_file: /x, headers: {Authorization: s3cr3t}}`,
 		"token":    `{name: a, type: telegram, token: "1:s3cr3t", chat_id: "@x"}`,
 		"password": `{name: a, type: alertmanager, url_file: /x, username: u, password: s3cr3t}`,
+		"smtp":     `{name: a, type: email, host: h, from: a@b.c, to: [d@e.f], username: u, password: s3cr3t}`,
+		"pager":    `{name: a, type: pagerduty, routing_key: s3cr3t}`,
+		"sasl":     `{name: a, type: kafka, brokers: ["h:1"], topic: t, sasl: {mechanism: plain, username: u, password: s3cr3t}}`,
+		"elastic":  `{name: a, type: elasticsearch, url_file: /x, username: u, password: s3cr3t}`,
+		"loki":     `{name: a, type: loki, url_file: /x, bearer: s3cr3t}`,
 		"bearer":   `{name: a, type: alertmanager, url_file: /x, bearer: s3cr3t}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 // checkInterval is how often the sink looks whether the file is still there.
 const checkInterval = time.Second
 
+// maxBatch is from where on no more is written at once, in bytes.
+const maxBatch = 1 << 20
+
 // mode of new files: detections hold command lines, which are nobody's
 // business but the operator's.
 const mode = 0o600
@@ -66,9 +69,10 @@ type Sink struct {
 	f       *os.File
 	size    int64
 	checked time.Time
+	batch   []byte // what is written at once, kept for the next time
 }
 
-var _ notifier.Sink = (*Sink)(nil)
+var _ notifier.BatchSink = (*Sink)(nil)
 
 // New opens the file, to complain early.
 func New(cfg Config) (*Sink, error) {
@@ -106,6 +110,46 @@ func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
 		return notifier.Fail(notifier.ReasonIO, err)
 	}
 	return nil
+}
+
+// DeliverBatch implements [notifier.BatchSink]: as many as go into one file are
+// appended with one write. Lines of JSON are written as they are stored.
+func (s *Sink) DeliverBatch(ctx context.Context, ds []*msg.Stored) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batch = s.batch[:0]
+	n := 0
+	for _, d := range ds {
+		b, err := s.line(d)
+		if err != nil && n == 0 {
+			return 0, notifier.FailForGood(notifier.ReasonTemplate, err)
+		}
+		full := n > 0 && s.cfg.MaxBytes > 0 && s.size+int64(len(s.batch)+len(b)) > s.cfg.MaxBytes
+		if err != nil || full || n > 0 && len(s.batch) > maxBatch {
+			break
+		}
+		s.batch = append(s.batch, b...)
+		n++
+	}
+	if err := s.write(s.batch); err != nil {
+		return 0, notifier.Fail(notifier.ReasonIO, err)
+	}
+	return n, nil
+}
+
+// line renders one detection.
+func (s *Sink) line(d *msg.Stored) ([]byte, error) {
+	if s.cfg.Format.Format == render.FormatJSON {
+		return render.StoredLine(d)
+	}
+	found, err := d.Detection()
+	if err != nil {
+		return nil, err
+	}
+	return s.render(found)
 }
 
 // Close closes the file.

@@ -100,6 +100,25 @@ func JSONLine(d *msg.Detection) ([]byte, error) {
 	return append(JSONForTerminal(j), '\n'), nil
 }
 
+// StoredLine is JSONLine for a detection as it is stored, whose JSON is not made
+// anew.
+func StoredLine(d *msg.Stored) ([]byte, error) {
+	j, err := d.JSON()
+	if err != nil {
+		return nil, err
+	}
+	if bytes.IndexByte(j, '\n') >= 0 || bytes.IndexByte(j, '\r') >= 0 {
+		// Valid JSON has these between its parts only.
+		var b bytes.Buffer
+		if err := json.Compact(&b, j); err != nil {
+			return nil, err
+		}
+		j = b.Bytes()
+	}
+	safe := JSONForTerminal(j)
+	return append(safe[:len(safe):len(safe)], '\n'), nil
+}
+
 // JSON renders a value as JSON without a line end and without escaping <, >
 // and &.
 func JSON(v any) ([]byte, error) {

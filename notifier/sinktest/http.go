@@ -30,14 +30,21 @@ const long = time.Minute
 // kept.
 func HTTP(t *testing.T, build Builder) {
 	t.Helper()
-	t.Run("answers", func(t *testing.T) { answers(t, build) })
-	t.Run("recovers", func(t *testing.T) { recovers(t, build) })
+	HTTPAnswering(t, build, "thank you")
+}
+
+// HTTPAnswering is HTTP for sinks that read what the receiver says when it takes
+// something.
+func HTTPAnswering(t *testing.T, build Builder, thanks string) {
+	t.Helper()
+	t.Run("answers", func(t *testing.T) { answers(t, build, thanks) })
+	t.Run("recovers", func(t *testing.T) { recovers(t, build, thanks) })
 	t.Run("hang", func(t *testing.T) { hang(t, build) })
 	t.Run("no receiver", func(t *testing.T) { noReceiver(t, build) })
 	t.Run("broken connection", func(t *testing.T) { brokenConnection(t, build) })
 	t.Run("redirect", func(t *testing.T) { redirect(t, build) })
 	t.Run("untrusted certificate", func(t *testing.T) { untrusted(t, build) })
-	t.Run("keeps its connection", func(t *testing.T) { keepsConnection(t, build) })
+	t.Run("keeps its connection", func(t *testing.T) { keepsConnection(t, build, thanks) })
 }
 
 // verdict is what a failure must say.
@@ -77,7 +84,7 @@ func receiver(t *testing.T, build Builder, timeout time.Duration, h http.Handler
 	return open(t, build(t, srv.URL+"/hook/"+Secret, timeout))
 }
 
-func answers(t *testing.T, build Builder) {
+func answers(t *testing.T, build Builder, thanks string) {
 	for _, c := range []struct {
 		name   string
 		status int
@@ -108,7 +115,11 @@ func answers(t *testing.T, build Builder) {
 					w.Header().Set(k, v)
 				}
 				w.WriteHeader(c.status)
-				if c.status != 204 {
+				switch {
+				case c.status == 204:
+				case c.status/100 == 2:
+					_, _ = w.Write([]byte(thanks))
+				default:
 					// A receiver that repeats what it was asked, and is rude.
 					_, _ = w.Write([]byte("no:\x1b[2J\n" + r.URL.String()))
 				}
@@ -125,12 +136,14 @@ func answers(t *testing.T, build Builder) {
 	}
 }
 
-func recovers(t *testing.T, build Builder) {
+func recovers(t *testing.T, build Builder, thanks string) {
 	var n atomic.Int32
 	s := receiver(t, build, long, func(w http.ResponseWriter, _ *http.Request) {
 		if n.Add(1) == 1 {
 			w.WriteHeader(500)
+			return
 		}
+		_, _ = w.Write([]byte(thanks))
 	})
 	if err := s.Deliver(t.Context(), Plain()); !notifier.Retryable(err) {
 		t.Fatalf("after a 500: %v", err)
@@ -217,10 +230,10 @@ func untrusted(t *testing.T, build Builder) {
 	verdict{notifier.ReasonTLS, true, 0}.check(t, within(t, func() error { return s.Deliver(t.Context(), Plain()) }))
 }
 
-func keepsConnection(t *testing.T, build Builder) {
+func keepsConnection(t *testing.T, build Builder, thanks string) {
 	var opened atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write([]byte("thank you"))
+		_, _ = w.Write([]byte(thanks))
 	}))
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {

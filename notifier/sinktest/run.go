@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tripline/tripline/notifier"
+	"github.com/tripline/tripline/pkg/msg"
 )
 
 // patience is after how long a sink that should have returned counts as hung.
@@ -24,6 +25,24 @@ func Run(t *testing.T, build func(t *testing.T) notifier.Sink) {
 					t.Errorf("%s: %v", c.Name, err)
 				}
 			}
+		}
+	})
+	t.Run("takes every sample at once", func(t *testing.T) {
+		s, ok := open(t, build(t)).(notifier.BatchSink)
+		if !ok {
+			t.Skip("it takes one at a time")
+		}
+		var all []*msg.Stored
+		for _, c := range Samples() {
+			all = append(all, msg.StoredOf(c.Detection))
+		}
+		for len(all) > 0 {
+			var n int
+			err := within(t, func() (err error) { n, err = s.DeliverBatch(t.Context(), all); return err })
+			if err != nil || n < 1 || n > len(all) {
+				t.Fatalf("%d of %d taken, %v", n, len(all), err)
+			}
+			all = all[n:]
 		}
 	})
 	t.Run("returns when its context has ended", func(t *testing.T) {

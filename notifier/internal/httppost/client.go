@@ -113,25 +113,39 @@ func longestFirst(secrets []notifier.Secret) []notifier.Secret {
 // Do sends a request and returns nil when the answer is 2xx, otherwise a
 // [notifier.Failure].
 func (c *Client) Do(ctx context.Context, req *http.Request) error {
+	_, err := c.Ask(ctx, req, 0)
+	return err
+}
+
+// Ask is Do for receivers whose answer says more than its status: it returns
+// at most limit bytes of the body of a 2xx.
+func (c *Client) Ask(ctx context.Context, req *http.Request, limit int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
-		return c.broken(ctx, err)
+		return nil, c.broken(ctx, err)
 	}
 	defer resp.Body.Close()
-	head, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	ok := resp.StatusCode/100 == 2
+	if !ok {
+		limit = 0
+	}
+	head, err := io.ReadAll(io.LimitReader(resp.Body, max(limit, 4<<10)))
 	if err == nil {
 		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
 	}
-	if resp.StatusCode/100 == 2 {
+	switch {
+	case ok && limit > 0 && err != nil:
+		return nil, c.broken(ctx, err)
+	case ok:
 		// It has taken the detection, whatever became of the rest of its answer.
-		return nil
+		return head, nil
 	}
 	if err != nil {
 		head = nil
 	}
-	return c.refused(resp, head)
+	return nil, c.refused(resp, head)
 }
 
 // broken judges a request without an answer.

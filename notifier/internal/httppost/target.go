@@ -79,13 +79,23 @@ func (t Target) Open(adjust func(*url.URL) *url.URL, header http.Header, secrets
 // Post sends a body, as JSON unless the header says otherwise, and judges the
 // answer as [Client.Do] does.
 func (p *Poster) Post(ctx context.Context, body []byte) error {
+	_, err := p.PostAnswer(ctx, body, 0)
+	return err
+}
+
+// PostAnswer is Post for receivers whose answer says more than its status: it
+// returns at most limit bytes of the body of a 2xx.
+func (p *Poster) PostAnswer(ctx context.Context, body []byte, limit int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url.String(), bytes.NewReader(body))
 	if err != nil {
-		return notifier.FailForGood(notifier.ReasonClient, errors.New("the request cannot be made"))
+		return nil, notifier.FailForGood(notifier.ReasonClient, errors.New("the request cannot be made"))
 	}
 	req.Header = p.header.Clone()
-	return p.client.Do(ctx, req)
+	return p.client.Ask(ctx, req, limit)
 }
+
+// Redact hides the secrets of the request in a text.
+func (p *Poster) Redact(text string) string { return notifier.Redact(text, p.client.secrets...) }
 
 // RetryAfterIn makes the poster look into the body of an answer that asks for
 // patience and does not say in its header how much; at most 4 KiB of it are
