@@ -83,7 +83,9 @@ func newEmail(c email.Config, _ Env) (notifier.Sink, error) { return email.New(c
 
 func newPagerDuty(c pagerduty.Config, _ Env) (notifier.Sink, error) { return pagerduty.New(c) }
 
-func newElasticsearch(c elasticsearch.Config, _ Env) (notifier.Sink, error) { return elasticsearch.New(c) }
+func newElasticsearch(c elasticsearch.Config, _ Env) (notifier.Sink, error) {
+	return elasticsearch.New(c)
+}
 
 func newLoki(c loki.Config, _ Env) (notifier.Sink, error) { return loki.New(c) }
 
