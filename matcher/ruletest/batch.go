@@ -104,7 +104,7 @@ func (p *Process) message(pid int32, now int64) *msg.Process {
 		age = defaultAge
 	}
 	return &msg.Process{
-		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: p.TTY,
+		Pid: pid, NsPid: ns, Comm: p.Comm, Args: p.Args, Env: p.Env, Cwd: p.CWD, Tty: p.TTY, StdinMode: p.StdinMode,
 		Sid: p.SID, NsSid: p.SID, User: p.User, LoginUid: login, LoginUser: p.LoginUser,
 		StartTime: uint64(max(0, now-bootTime-age)),
 		Cred:      &msg.Credentials{Uid: p.UID, Euid: p.UID, Gid: p.UID, Egid: p.UID, CapEffective: p.CapEffective},

@@ -60,19 +60,21 @@ type File struct {
 
 // Process is the process of the event, or one above it.
 type Process struct {
-	PID       int32    `yaml:"pid"`
-	NSPID     int32    `yaml:"ns_pid"`
-	Comm      string   `yaml:"comm"`
-	Exe       string   `yaml:"exe"`
-	Args      []string `yaml:"args"`
-	Env       []string `yaml:"env"`
-	CWD       string   `yaml:"cwd"`
-	TTY       uint32   `yaml:"tty"`
-	SID       int32    `yaml:"sid"`
-	UID       uint32   `yaml:"uid"`
-	User      string   `yaml:"user"`
-	LoginUID  *uint32  `yaml:"login_uid"`
-	LoginUser string   `yaml:"login_user"`
+	PID   int32    `yaml:"pid"`
+	NSPID int32    `yaml:"ns_pid"`
+	Comm  string   `yaml:"comm"`
+	Exe   string   `yaml:"exe"`
+	Args  []string `yaml:"args"`
+	Env   []string `yaml:"env"`
+	CWD   string   `yaml:"cwd"`
+	TTY   uint32   `yaml:"tty"`
+	// StdinMode is the kind of its standard input, as stat gives it.
+	StdinMode uint32  `yaml:"stdin_mode"`
+	SID       int32   `yaml:"sid"`
+	UID       uint32  `yaml:"uid"`
+	User      string  `yaml:"user"`
+	LoginUID  *uint32 `yaml:"login_uid"`
+	LoginUser string  `yaml:"login_user"`
 	// Age is how long it has lived when the event happens.
 	Age        time.Duration `yaml:"age"`
 	UpperLayer bool          `yaml:"upper_layer"`
