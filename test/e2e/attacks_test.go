@@ -237,8 +237,8 @@ func ofImage(d *msg.Detection) bool {
 	return d.Event.Container != nil && strings.HasPrefix(d.Event.Container.Image, "tripline/attack")
 }
 
-// stepOf is the rule that the attack was for: the script does each in a process
-// "attack one RULE".
+// stepOf is the rule that the attack was for: the scripts do each in a process
+// "attack one RULE" or "rules one RULE".
 func stepOf(d *msg.Detection) string {
 	p := d.Event.Process
 	if p == nil {
@@ -246,7 +246,7 @@ func stepOf(d *msg.Detection) string {
 	}
 	of := func(args []string) string {
 		for i, a := range args {
-			if filepath.Base(a) == "attack" && i+2 < len(args) && args[i+1] == "one" {
+			if base := filepath.Base(a); (base == "attack" || base == "rules") && i+2 < len(args) && args[i+1] == "one" {
 				return args[i+2]
 			}
 		}

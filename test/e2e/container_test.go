@@ -1,18 +1,29 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tripline/tripline/matcher/expr/falco/fields"
 	"github.com/tripline/tripline/pkg/msg"
 )
 
 // docker starts an engine of this test's own and returns a function that runs
 // its client.
 func docker(t *testing.T) (socket string, client func(args ...string) *exec.Cmd) {
+	t.Helper()
+	return dockerOn(t, "vfs")
+}
+
+// dockerOn is docker with a storage driver: vfs goes everywhere, overlay2 shows
+// what is not of an image.
+func dockerOn(t *testing.T, storage string) (socket string, client func(args ...string) *exec.Cmd) {
 	t.Helper()
 	binary(t)
 	engine := need(t, "dockerd")
@@ -23,9 +34,14 @@ func docker(t *testing.T) (socket string, client func(args ...string) *exec.Cmd)
 		t.Fatal(err)
 	}
 	socket = filepath.Join(dir, "docker.sock")
-	d := exec.Command(engine,
-		"--host", "unix://"+socket, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
-		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs")
+	args := []string{
+		"--host", "unix://" + socket, "--data-root", dir + "/data", "--exec-root", dir + "/exec", "--pidfile", dir + "/pid",
+		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=" + storage,
+	}
+	if lacking := lackingCapabilities(t); len(lacking) > 0 {
+		args = append(args, "--add-runtime=lesser="+lesserRuntime(t, dir, lacking), "--default-runtime=lesser")
+	}
+	d := exec.Command(engine, args...)
 	var log output
 	d.Stdout, d.Stderr = &log, &log
 	if err := d.Start(); err != nil {
@@ -44,6 +60,38 @@ func docker(t *testing.T) (socket string, client func(args ...string) *exec.Cmd)
 	}
 	eventually(t, "the Docker engine", func() bool { return client("version").Run() == nil })
 	return socket, client
+}
+
+// lackingCapabilities are those that root itself does not have here, which makes
+// an engine fail that gives all to a privileged container.
+func lackingCapabilities(t *testing.T) []string {
+	t.Helper()
+	var lacking uint64
+	for n := range 64 {
+		on, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0)
+		if err != nil {
+			break // the kernel has no more
+		}
+		if on == 0 {
+			lacking |= 1 << n
+		}
+	}
+	return strings.Fields(fields.CapabilityNames(lacking))
+}
+
+// lesserRuntime is runc for containers that lack what root does.
+func lesserRuntime(t *testing.T, dir string, lacking []string) string {
+	t.Helper()
+	var edits strings.Builder
+	for _, name := range lacking {
+		fmt.Fprintf(&edits, ` -e 's/"%s",//g' -e 's/,"%s"//g'`, name, name)
+	}
+	path := filepath.Join(dir, "lesser")
+	script := "#!/bin/sh\nfor a; do [ \"${last:-}\" = --bundle ] && sed -i" + edits.String() + " \"$a/config.json\"; last=$a; done\nexec runc \"$@\"\n"
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // image builds an image from nothing but a static shell.

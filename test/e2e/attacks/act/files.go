@@ -9,11 +9,15 @@ import (
 )
 
 func open(args []string) error {
-	flags, ok := map[string]int{"r": unix.O_RDONLY, "w": unix.O_WRONLY | unix.O_CREAT, "rw": unix.O_RDWR}[args[0]]
+	flags, ok := map[string]int{"r": unix.O_RDONLY, "w": unix.O_WRONLY | unix.O_CREAT, "rw": unix.O_RDWR, "x": unix.O_WRONLY | unix.O_CREAT}[args[0]]
 	if !ok {
-		return fmt.Errorf("how? %s is none of r, w and rw", args[0])
+		return fmt.Errorf("how? %s is none of r, w, x and rw", args[0])
 	}
-	fd, err := unix.Open(args[1], flags|unix.O_CLOEXEC, 0o600)
+	mode := uint32(0o600)
+	if args[0] == "x" {
+		mode = 0o755
+	}
+	fd, err := unix.Open(args[1], flags|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return err
 	}
