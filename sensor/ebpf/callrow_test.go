@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,7 +30,7 @@ func (r *row) String() string { return fmt.Sprintf("%s(%s)", r.event.Name, strin
 // rows reads one table.
 func rows(t *testing.T, path string) []row {
 	t.Helper()
-	f, err := os.Open(path)
+	f, err := callTables.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

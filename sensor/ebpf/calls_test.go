@@ -3,7 +3,9 @@
 package ebpf
 
 import (
+	"embed"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,10 +24,15 @@ import (
 	"github.com/tripline/tripline/sensor/ebpf/internal/int80"
 )
 
-// tables returns the paths of the tables of calls.
+// callTables are embedded, for the tests run where the repository is not.
+//
+//go:embed testdata/calls/*.txt
+var callTables embed.FS
+
+// tables returns the names of the tables of calls.
 func tables(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/calls/*.txt")
+	paths, err := fs.Glob(callTables, "testdata/calls/*.txt")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no tables: %v", err)
 	}
