@@ -3,7 +3,8 @@
  * Files that were opened: the file that the new descriptor stands for, and its
  * path by the kernel's own names. Between the call and this look another thread
  * may have put another file in the descriptor's place, which is why the name
- * that was asked for comes along.
+ * that was asked for comes along: where the two disagree, or the descriptor is
+ * gone, the event says so.
  */
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
@@ -62,6 +63,7 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 	struct scratch *s;
 	struct file *file;
 	struct hook h;
+	s32 dirfd = AT_FDCWD;
 	u64 asked = 0;
 
 	if (ret < 0 || !event_wanted(TL_EVENT_FILE_OPEN))
@@ -69,7 +71,7 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 	hook_fill(&h, regs, ret);
 	file = file_of(h.task, ret);
 	/* With O_PATH nothing is opened. */
-	if (!file || PEEK(file, f_flags) & O_PATH)
+	if (file && PEEK(file, f_flags) & O_PATH)
 		return 0;
 	switch (h.id.event) {
 	case CALL_OPEN:
@@ -81,10 +83,12 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 		asked = O_WRONLY | O_CREAT | O_TRUNC;
 		break;
 	case CALL_OPENAT:
+		dirfd = h.args[0];
 		name = (void *)h.args[1];
 		asked = h.args[2];
 		break;
 	case CALL_OPENAT2:
+		dirfd = h.args[0];
 		name = (void *)h.args[1];
 		bpf_probe_read_user(&asked, sizeof(asked), (void *)h.args[2]);
 		break;
@@ -94,6 +98,16 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 		return 0;
 	derived_set(s, FILE_OPEN_SYSCALL, h.id.event);
 	part_string(s, FILE_OPEN_SYSCALL_PATHNAME, name, true);
-	file_open_emit(s, file, asked, true);
+	if (file) {
+		file_open_emit(s, file, asked, true);
+		return 0;
+	}
+	/* Closed by another thread meanwhile: only the caller's words are left. */
+	if (asked & O_PATH)
+		return 0;
+	((struct tl_head *)s->data)->flags |= TL_FLAG_MISMATCH;
+	derived_set(s, FILE_OPEN_FLAGS, asked);
+	part_place(s, FILE_OPEN_PATHNAME, h.task, dirfd, name);
+	derived_output(s);
 	return 0;
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // eventFlags are the record flags that go into the message as they are.
-const eventFlags = flagCompat | flagX32 | flagTruncated
+const eventFlags = flagCompat | flagX32 | flagTruncated | flagMismatch
 
 // The numbers are the same: the index below is not 0 if they differ, which does
 // not compile.
@@ -20,6 +20,7 @@ var (
 	_ = [1]struct{}{}[flagCompat-int(msg.EventFlag_EVENT_FLAG_COMPAT)]
 	_ = [1]struct{}{}[flagX32-int(msg.EventFlag_EVENT_FLAG_X32)]
 	_ = [1]struct{}{}[flagTruncated-int(msg.EventFlag_EVENT_FLAG_TRUNCATED)]
+	_ = [1]struct{}{}[flagMismatch-int(msg.EventFlag_EVENT_FLAG_MISMATCH)]
 )
 
 // decoder makes events of records.

@@ -96,6 +96,7 @@ const (
 	flagCompat    = C.TL_FLAG_COMPAT
 	flagX32       = C.TL_FLAG_X32
 	flagTruncated = C.TL_FLAG_TRUNCATED
+	flagMismatch  = C.TL_FLAG_MISMATCH
 
 	argString  = C.TL_ARG_STRING
 	argBytes   = C.TL_ARG_BYTES
