@@ -188,3 +188,40 @@ func TestFrozenJSON(t *testing.T) {
 		})
 	}
 }
+
+// TestFrozenAmendment: likewise a batch that says more of a container, with
+// what version 1 learnt to say after batch.bin was frozen.
+func TestFrozenAmendment(t *testing.T) {
+	want := &msg.Batch{
+		Host: "web-1.example", BootId: "0b0e4d1c-7c1f-4c8e-9d0e-6a3f0f1e2d3c", Source: "enricher", Partition: 7,
+		Amendments: []*msg.Amendment{{
+			Time: 1_700_000_000_000_000_000,
+			Container: &msg.Container{
+				Id: "6f1c0c0f3a52", Runtime: "containerd", Completeness: msg.Completeness_COMPLETENESS_COMPLETE,
+				Pod: &msg.Pod{Name: "shop-0", CniJson: `{"ips":[]}`},
+				HealthChecks: []*msg.HealthCheck{
+					{Args: []string{"/bin/true"}},
+					{Kind: msg.HealthCheckKind_HEALTH_CHECK_KIND_STARTUP, Args: []string{"/bin/ready", "-q"}},
+				},
+			},
+		}},
+	}
+	encode := func() []byte {
+		frame, err := msg.Marshal(nil, want, msg.Plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return frame
+	}
+	frozen := golden(t, "amendment.bin", encode)
+	var b msg.Batch
+	if err := msg.Unmarshal(frozen, &b); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(&b, want) {
+		t.Errorf("the frozen batch is read as %v\nwant %v", &b, want)
+	}
+	if got := encode(); !bytes.Equal(got, frozen) {
+		t.Errorf("the batch is written as\n%q\nnot as\n%q", got, frozen)
+	}
+}

@@ -111,6 +111,22 @@ func TestInspect(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+	t.Run("a pod with a network of its own", func(t *testing.T) {
+		if !containerdtest.CanNetwork() {
+			t.Skip("needs network plugins (Debian: containernetworking-plugins)")
+		}
+		pod := containerdtest.Pod{Name: "own", Namespace: "prod", UID: "own", OwnNetwork: true}
+		sandbox := engine.RunPod(t, pod)
+		id := engine.CreateIn(t, pod, sandbox, "web", nil, "/bin/sleep", "1000")
+		got, err := inspect(t, c, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ip := got.Pod.Ip
+		if !strings.HasPrefix(ip, "10.2") || got.Ip != ip || got.HostNetwork || !strings.Contains(got.Pod.CniJson, ip) {
+			t.Errorf("address %q of the container, pod %v", got.Ip, got.Pod)
+		}
+	})
 	t.Run("nobody's", func(t *testing.T) {
 		for _, id := range []string{strings.Repeat("f", 64), web[:12], "plain/web"} {
 			if _, err := inspect(t, c, id); !errors.Is(err, container.ErrNotFound) {

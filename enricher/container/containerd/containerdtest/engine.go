@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +60,12 @@ func Start(t testing.TB) *Engine {
 	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(config(dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.MkdirAll(filepath.Join(dir, "cni.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cni.d", "10-test.conflist"), []byte(network(dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if e.conn, err = unixgrpc.New(e.Socket); err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +95,16 @@ state = "%[1]s/state"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "%[1]s/cni"
+    bin_dir = "/usr/lib/cni"
     conf_dir = "%[1]s/cni.d"
 `, dir, Image)
+}
+
+// network is a configuration of CNI for pods with a network of their own: a
+// pair of virtual devices each, and addresses of a small net that is ours alone.
+func network(dir string) string {
+	return fmt.Sprintf(`{"cniVersion": "0.4.0", "name": "test", "plugins": [{"type": "ptp", "ipam": {
+  "type": "host-local", "subnet": "10.%d.%d.0/24", "dataDir": "%s/ipam"}}]}`, 240+rand.IntN(10), rand.IntN(256), dir)
 }
 
 func (e *Engine) start() error {

@@ -3,6 +3,7 @@ package containerdtest
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
@@ -13,16 +14,33 @@ import (
 type Pod struct {
 	Name, Namespace, UID string
 	Labels, Annotations  map[string]string
+	// OwnNetwork wants the network plugins of Debian's package
+	// containernetworking-plugins; else the pod has the host's.
+	OwnNetwork bool
+}
+
+// CanNetwork says whether pods may have networks of their own here.
+func CanNetwork() bool {
+	for _, plugin := range []string{"ptp", "host-local", "loopback"} {
+		if _, err := os.Stat("/usr/lib/cni/" + plugin); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (p Pod) config() *runtimeapi.PodSandboxConfig {
+	network := runtimeapi.NamespaceMode_NODE
+	if p.OwnNetwork {
+		network = runtimeapi.NamespaceMode_POD
+	}
 	return &runtimeapi.PodSandboxConfig{
 		Metadata: &runtimeapi.PodSandboxMetadata{Name: p.Name, Namespace: p.Namespace, Uid: p.UID},
 		Labels:   p.Labels, Annotations: p.Annotations,
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
 			CgroupParent: "/kubepods/besteffort/pod" + p.UID,
 			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
-				NamespaceOptions: &runtimeapi.NamespaceOption{Network: runtimeapi.NamespaceMode_NODE, Pid: runtimeapi.NamespaceMode_CONTAINER},
+				NamespaceOptions: &runtimeapi.NamespaceOption{Network: network, Pid: runtimeapi.NamespaceMode_CONTAINER},
 			},
 		},
 	}
