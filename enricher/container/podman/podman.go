@@ -126,60 +126,110 @@ func (c *Client) Inspect(ctx context.Context, id string) (*msg.Container, error)
 }
 
 // Watch tells of every container and then of changes, of all services and
-// storages that there are, until none is left.
+// storages that there are, until none is left that answers.
 func (c *Client) Watch(ctx context.Context, connected func(), changed func(container.Change)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	w := &watch{changed: changed, up: sync.OnceFunc(connected), services: make(map[string]bool), storages: make(map[string]*storage)}
+	defer w.wg.Wait()
 	defer cancel()
-
-	var mu sync.Mutex
-	watched := map[string]bool{}
-	up := sync.OnceFunc(connected)
-	// News of several watches come one at a time, as from one.
-	tell := func(ch container.Change) {
-		mu.Lock()
-		defer mu.Unlock()
-		changed(ch)
-	}
-	storages := map[string]*storage{}
+	was := false
 	for {
-		sockets := present(c.sockets)
-		for _, socket := range sockets {
-			mu.Lock()
-			busy := watched[socket]
-			watched[socket] = true
-			mu.Unlock()
-			if busy {
+		there := false
+		for _, socket := range present(c.sockets) {
+			there = true
+			if !w.begin(socket) {
 				continue
 			}
 			s, err := c.service(socket)
 			if err != nil {
 				return err
 			}
-			wg.Go(func() {
-				_ = s.Watch(ctx, up, tell) // what goes wrong is tried again
-				mu.Lock()
-				defer mu.Unlock()
-				delete(watched, socket)
+			w.wg.Go(func() {
+				err := s.Watch(ctx, func() { w.answers(socket) }, w.tell)
+				w.end(socket, err) // it is tried again
 			})
 		}
-		dirs := present(c.storages)
-		for _, dir := range dirs {
-			if storages[dir] == nil {
-				storages[dir] = &storage{dir: dir}
+		read := 0
+		for _, dir := range present(c.storages) {
+			there = true
+			if w.storages[dir] == nil {
+				w.storages[dir] = &storage{dir: dir}
 			}
-			if storages[dir].look(tell) == nil {
-				up()
+			if w.storages[dir].look(w.tell) == nil {
+				read++
+				w.up()
 			}
 		}
-		if len(sockets)+len(dirs) == 0 {
+		now, err := w.live()
+		now += read
+		switch {
+		case !there:
 			return fmt.Errorf("podman: %w", fs.ErrNotExist)
+		case now == 0 && (was || err != nil):
+			return errors.Join(errors.New("podman: no service answers and no storage can be read"), err)
 		}
+		was = now > 0
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(Interval):
 		}
 	}
+}
+
+// watch is the state of [Client.Watch].
+type watch struct {
+	wg       sync.WaitGroup
+	up       func()
+	storages map[string]*storage
+
+	mu      sync.Mutex
+	changed func(container.Change)
+	// services are those that are watched, true once they have answered.
+	services map[string]bool
+	err      error // of the service that ended last
+}
+
+// tell passes news on: of several watches one at a time, as from one.
+func (w *watch) tell(ch container.Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changed(ch)
+}
+
+// begin says whether a service is still to be watched.
+func (w *watch) begin(socket string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, busy := w.services[socket]
+	if !busy {
+		w.services[socket] = false
+	}
+	return !busy
+}
+
+func (w *watch) answers(socket string) {
+	w.mu.Lock()
+	w.services[socket] = true
+	w.mu.Unlock()
+	w.up()
+}
+
+func (w *watch) end(socket string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.services, socket)
+	w.err = err
+}
+
+// live counts the services that answer, and returns why the last one does not.
+func (w *watch) live() (n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, yes := range w.services {
+		if yes {
+			n++
+		}
+	}
+	return n, w.err
 }

@@ -167,7 +167,18 @@ func TestWatch(t *testing.T) {
 			await(after, container.Appeared)
 			engine.Podman(t, "rm", "--force", "--time", "0", after)
 			await(after, container.Gone)
-			engine.StopService()
+			if service {
+				engine.StopService()
+				select {
+				case err := <-end:
+					if err == nil {
+						t.Error("the watch survives its only service")
+					}
+				case <-time.After(time.Minute):
+					t.Error("the end of the only service goes unnoticed")
+				}
+				return
+			}
 			cancel()
 			<-end
 		})
