@@ -16,7 +16,8 @@ type Config struct {
 	// Timeout bounds one question to a runtime.
 	Timeout time.Duration `yaml:"timeout"`
 	// Tries is how often a runtime is asked for a container that it does not
-	// know or cannot tell of, before it is left alone for Forget.
+	// know or cannot tell of, before it is left alone for Forget: after 10 ms,
+	// 20, 40, 80, and then every 100.
 	Tries  int           `yaml:"tries"`
 	Forget time.Duration `yaml:"forget"`
 	// Parallel is how many questions are put to one runtime at a time, and
@@ -36,7 +37,7 @@ func DefaultConfig() Config {
 		Proc:          "/proc",
 		Wait:          500 * time.Millisecond,
 		Timeout:       2 * time.Second,
-		Tries:         4,
+		Tries:         8,
 		Forget:        30 * time.Second,
 		Parallel:      4,
 		Queue:         1024,

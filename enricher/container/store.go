@@ -155,9 +155,8 @@ func (s *Step) answer(ctx context.Context, b *backend, e *entry, c *msg.Containe
 		s.settle(e, now)
 		return
 	}
-	// 25, 50, 100 ms and so on: a container is in its cgroup a moment before
-	// some runtimes tell of it.
-	time.AfterFunc(25*time.Millisecond<<min(e.tried-1, 6), func() {
+	// A container is in its cgroup a moment before some runtimes tell of it.
+	time.AfterFunc(min(10*time.Millisecond<<min(e.tried-1, 6), 100*time.Millisecond), func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if ctx.Err() == nil && e.open == 0 && !e.settled && !e.evicted && !e.complete() {

@@ -110,6 +110,8 @@ func (c *Client) Inspect(ctx context.Context, id string) (*msg.Container, error)
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("containerd: %w", err)
+		case got.Container.GetLabels()[criKind] == "sandbox":
+			return c.sandbox(in(ctx, ns), got.Container)
 		case got.Container.GetLabels()[criKind] != "":
 			return nil, container.ErrNotFound // CRI tells more of it
 		}

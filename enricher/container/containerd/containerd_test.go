@@ -12,6 +12,7 @@ import (
 	"github.com/tripline/tripline/enricher/container"
 	"github.com/tripline/tripline/enricher/container/containerd"
 	"github.com/tripline/tripline/enricher/container/containerd/containerdtest"
+	"github.com/tripline/tripline/enricher/container/cri"
 	"github.com/tripline/tripline/pkg/msg"
 )
 
@@ -100,6 +101,35 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+func TestSandbox(t *testing.T) {
+	engine := containerdtest.Start(t)
+	c := client(t, engine.Socket)
+	pod := containerdtest.Pod{Name: "shop", Namespace: "prod", UID: "u-1", Labels: map[string]string{"app": "shop"}, OwnNetwork: containerdtest.CanNetwork()}
+	id := engine.RunPod(t, pod)
+	got, err := inspect(t, c, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := got.Pod; p.GetName() != "shop" || p.GetNamespace() != "prod" || p.GetUid() != "u-1" || p.GetLabels()["app"] != "shop" || p.GetSandboxId() != id {
+		t.Errorf("pod %v", p)
+	}
+	if got.Id != id || got.Name != "shop" || got.Image.Name != containerdtest.Image || got.StartTime == 0 || got.HostNetwork == pod.OwnNetwork {
+		t.Errorf("got %v", got)
+	}
+	// The same as CRI says, once it does.
+	r, err := cri.New("containerd", engine.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := inspect(t, r, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want.Ip != got.Ip || want.Name != got.Name || want.Image.Name != got.Image.Name || want.Pod.CniJson != got.Pod.CniJson || (got.Ip == "") == pod.OwnNetwork {
+		t.Errorf("containerd says\n%v\nand CRI\n%v", got, want)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	engine := containerdtest.Start(t)
 	c := client(t, engine.Socket)
@@ -139,9 +169,10 @@ func TestWatch(t *testing.T) {
 			t.Errorf("no word of %s; heard %q", w, got)
 		}
 	}
-	// Of the sandbox CRI tells.
-	if _, err := inspect(t, c, sandbox); !errors.Is(err, container.ErrNotFound) {
-		t.Errorf("of a sandbox: %v", err)
+	// Of the containers in a pod CRI tells.
+	inPod := engine.CreateIn(t, pod, sandbox, "web", nil, "/bin/true")
+	if _, err := inspect(t, c, inPod); !errors.Is(err, container.ErrNotFound) {
+		t.Errorf("of a container in a pod: %v", err)
 	}
 	engine.Kill()
 	if err := <-end; err == nil {

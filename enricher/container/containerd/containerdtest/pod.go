@@ -1,8 +1,10 @@
 package containerdtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -54,6 +56,27 @@ func (e *Engine) RunPod(t testing.TB, p Pod) string {
 		t.Fatal(err)
 	}
 	return got.PodSandboxId
+}
+
+// AwaitPod waits until the first process of a pod's sandbox runs what it is to
+// run: until then it is still the runtime's.
+func (e *Engine) AwaitPod(t testing.TB, sandbox string) {
+	t.Helper()
+	got, err := e.cri.PodSandboxStatus(context.Background(), &runtimeapi.PodSandboxStatusRequest{PodSandboxId: sandbox, Verbose: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info struct{ Pid int32 }
+	if err := json.Unmarshal([]byte(got.Info["info"]), &info); err != nil {
+		t.Fatal(err)
+	}
+	for range 3000 {
+		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", info.Pid)); err == nil && bytes.HasPrefix(line, []byte("/bin/sleep")) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("sandbox %s does not begin", sandbox)
 }
 
 // CreateIn makes a container in a pod and returns its id.
