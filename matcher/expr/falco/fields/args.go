@@ -159,6 +159,20 @@ func (e *Event) fdText(fd int64) string {
 	return itoa(fd)
 }
 
+// ended takes apart how a process ended, which is as wait(2) tells it.
+func ended(name string, status int64) int64 {
+	const signal, core = 0x7f, 0x80
+	switch name {
+	case "ret":
+		return status >> 8 & 0xff
+	case "sig":
+		return status & signal
+	case "core":
+		return status & core / core
+	}
+	return status
+}
+
 // madeUp gives the parameters that Falco fills from elsewhere: results, and
 // all that exec says of the new program.
 func (e *Event) madeUp(name string) (s string, n int64, ok bool) {
@@ -178,10 +192,10 @@ func (e *Event) madeUp(name string) (s string, n int64, ok bool) {
 		case "getuid", "geteuid", "getgid", "getegid":
 			return "", ret, true
 		}
-	case "status":
+	case "status", "ret", "sig", "core":
 		if e.info.Name == "procexit" {
 			v, has := e.rec.Arg("exit_code")
-			return "", v.Word, has
+			return "", ended(name, v.Word), has
 		}
 	}
 	switch e.info.Name {

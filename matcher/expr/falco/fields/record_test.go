@@ -105,7 +105,7 @@ func TestRecord(t *testing.T) {
 	dup := event(t, "dup2", 0, &msg.File{Fd: 4, Local: inet("10.0.0.5:40000"), Remote: inet("1.2.3.4:4444")}, map[string]any{"oldfd": 4, "newfd": 0})
 	trace := event(t, "ptrace", 0, nil, map[string]any{"request": 16, "pid": 3})
 	setuid := event(t, "setuid", 0, nil, map[string]any{"uid": 0})
-	exit := event(t, "sched_process_exit", 0, nil, nil)
+	exit := event(t, "sched_process_exit", 0, nil, map[string]any{"exit_code": 0x0300 | 0x80 | 9})
 	for _, c := range []struct {
 		name   string
 		event  *fields.Event
@@ -164,7 +164,7 @@ func TestRecord(t *testing.T) {
 		{"dup", dup, []string{"fd.num = 4", "fd.type = ipv4", "fd.sport = 4444", "evt.rawres = 0"}, nil},
 		{"ptrace", trace, []string{"evt.arg.request = PTRACE_ATTACH", "evt.rawarg.pid = 3"}, nil},
 		{"setuid", setuid, []string{"evt.arg.uid = root", "evt.rawarg.uid = 0"}, nil},
-		{"exit", exit, []string{"evt.type = procexit"}, []string{"evt.rawres exists", "syscall.type exists"}},
+		{"exit", exit, []string{"evt.type = procexit", "evt.rawarg.ret = 3", "evt.rawarg.sig = 9", "evt.rawarg.core = 1", "evt.rawarg.status = 905", "evt.arg.ret = 3"}, []string{"evt.rawres exists", "syscall.type exists"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, cond := range c.true_ {
