@@ -35,7 +35,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Proc:          "/proc",
-		Wait:          500 * time.Millisecond,
+		Wait:          2 * time.Second,
 		Timeout:       2 * time.Second,
 		Tries:         8,
 		Forget:        30 * time.Second,
