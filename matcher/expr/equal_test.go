@@ -186,7 +186,13 @@ func ways(t testing.TB) (prog *Program, all map[string]*Worker) {
 	cfg.RuleMatching = All
 	cfg.Rules = []Selection{{Enable: &Target{Rule: "*"}}} // those that are off at first, too
 	prog = loadAll(t, cfg)
-	all = map[string]*Worker{}
+	return prog, workers(t, prog)
+}
+
+// workers makes a worker for each way of evaluating.
+func workers(t testing.TB, prog *Program) map[string]*Worker {
+	t.Helper()
+	all := map[string]*Worker{}
 	for name, how := range map[string]mode{"the machine": 0, "closures": closures, "screened closures": closures | screens, "the screened machine": screens} {
 		w, err := prog.newWorker(how)
 		if err != nil {
@@ -194,7 +200,7 @@ func ways(t testing.TB) (prog *Program, all map[string]*Worker) {
 		}
 		all[name] = w
 	}
-	return prog, all
+	return all
 }
 
 // TestWaysAgree: all ways of evaluating agree on random events.
