@@ -26,6 +26,7 @@
 #include "uring.bpf.c"
 #include "signal.bpf.c"
 #include "net.bpf.c"
+#include "module.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

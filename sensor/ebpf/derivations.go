@@ -43,6 +43,7 @@ func families() map[hook]hookPrograms {
 		hookIdentity: {exit: "exit_identity", enter: "enter_identity"},
 		hookExec:     {exit: "exit_exec", enter: "enter_exec"},
 		hookCopy:     {exit: "exit_copy"},
+		hookBPF:      {exit: "exit_bpf"},
 	}
 }
 
@@ -104,6 +105,12 @@ func derivations() []derivation {
 		{event: "net_packet_dns_request", programs: dns[:1], required: dns[:1]},
 		{event: "net_packet_dns_response", programs: dns, required: dns},
 		{event: "net_tcp_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
+		{event: "security_bpf", hook: hookBPF, exit: []string{"bpf"}},
+		{event: "security_bpf_map", hook: hookBPF, exit: []string{"bpf"}},
+		{event: "security_bpf_prog", hook: hookBPF, exit: []string{"bpf"}},
+		{event: "module_load", programs: []string{"on_module_load"}, required: []string{"on_module_load"}},
+		{event: "module_free", programs: []string{"on_module_free"}, required: []string{"on_module_free"}},
+		{event: "task_rename", programs: []string{"on_rename"}, required: []string{"on_rename"}},
 		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
 	}
 }

@@ -34,7 +34,7 @@ type deed struct {
 func TestDerived(t *testing.T) {
 	needRoot(t)
 	var a arena
-	table := slices.Concat(fileDeeds(t, &a), memoryDeeds(t), writeDeeds(t, &a), copyDeeds(t, &a), vfsDeeds(t, &a), signalDeeds(t, &a),
+	table := slices.Concat(fileDeeds(t, &a), memoryDeeds(t), writeDeeds(t, &a), copyDeeds(t, &a), vfsDeeds(t, &a), signalDeeds(t, &a), bpfDeeds(t, &a),
 		socketDeeds(t, &a), nameDeeds(t, &a), mountDeeds(t, &a))
 	names := []string{"getpriority"}
 	for _, d := range table {

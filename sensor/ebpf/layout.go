@@ -157,6 +157,7 @@ const (
 	hookIdentity hook = C.TL_HOOK_IDENTITY
 	hookExec     hook = C.TL_HOOK_EXEC
 	hookCopy     hook = C.TL_HOOK_COPY
+	hookBPF      hook = C.TL_HOOK_BPF
 )
 
 // parts are the variable parts of one record, by id; nil where there is none.
