@@ -13,6 +13,11 @@ type Config struct {
 	// an estimate of the memory in use.
 	QueueEvents int `yaml:"queue_events"`
 	QueueBytes  int `yaml:"queue_bytes"`
+	// SpillDir is where what does not fit into memory waits, in files; without
+	// it, events are dropped at once. What is left there when the sensor stops
+	// is published by the next one of the same boot. SpillBytes bounds it.
+	SpillDir   string `yaml:"spill_dir"`
+	SpillBytes int64  `yaml:"spill_bytes"`
 	// BatchEvents and BatchBytes are up to where small batches that wait in
 	// the queue are put together.
 	BatchEvents int `yaml:"batch_events"`
@@ -36,6 +41,7 @@ func DefaultConfig() Config {
 	return Config{
 		QueueEvents:    1 << 20,
 		QueueBytes:     128 << 20,
+		SpillBytes:     1 << 30,
 		BatchEvents:    256,
 		BatchBytes:     64 << 10,
 		DemandDelay:    100 * time.Millisecond,
@@ -61,6 +67,9 @@ func (c Config) Validate() error {
 		if n.value < n.least {
 			errs = append(errs, fmt.Errorf("%s: %d is less than %d", n.name, n.value, n.least))
 		}
+	}
+	if c.SpillDir != "" && c.SpillBytes < spillFile {
+		errs = append(errs, fmt.Errorf("spill_bytes: %d is less than %d", c.SpillBytes, spillFile))
 	}
 	for _, d := range []struct {
 		name  string

@@ -16,6 +16,10 @@
 // goes is counted by event type and travels in the next batch (msg.Batch.Drops)
 // and in the heartbeat.
 //
+// With [Config.SpillDir] what does not fit into memory waits in files, and events
+// go when these are full, too. What is in files when the sensor stops, or
+// crashes, is published by the next one of the same boot.
+//
 // # Numbers
 //
 // Events are numbered when they leave the queue, so what the queue dropped

@@ -42,6 +42,8 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 	for _, c := range []prometheus.Collector{
 		m.events, m.batches, m.retries, m.dropped, m.enabled, m.missing,
 		size("queue_events", "Events that wait to be published.", func() float64 { n, _ := q.size(); return float64(n) }),
+		size("spill_events", "Events that wait in files to be published.", func() float64 { n, _, _ := q.onDisk(); return float64(n) }),
+		size("spill_bytes", "Bytes of the files in which events wait to be published.", func() float64 { _, n, _ := q.onDisk(); return float64(n) }),
 		size("queue_bytes", "Memory of what waits to be published, estimated.", func() float64 { _, n := q.size(); return float64(n) }),
 	} {
 		if err := reg.Register(c); err != nil {

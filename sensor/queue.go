@@ -3,6 +3,7 @@ package sensor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -24,6 +25,8 @@ type queue struct {
 	room chan struct{}
 
 	mu     sync.Mutex
+	spill  *spill // what is older than items; nil without
+	broken error  // why the spill takes nothing
 	items  []item
 	events int
 	bytes  int
@@ -66,7 +69,10 @@ func (q *queue) push(b *msg.Batch) (dropped []typeCount) {
 	q.items = append(q.items, it)
 	q.events += len(b.Events)
 	q.bytes += it.bytes
-	if q.events > q.cfg.QueueEvents || q.bytes > q.cfg.QueueBytes {
+	if q.over() {
+		q.toDisk(q.cfg.QueueEvents/8*7, q.cfg.QueueBytes/8*7)
+	}
+	if q.over() {
 		dropped = q.evict()
 		for _, d := range dropped {
 			q.drops[dropKey{d.typ, causeQueue}] += d.count
@@ -75,6 +81,25 @@ func (q *queue) push(b *msg.Batch) (dropped []typeCount) {
 	q.mu.Unlock()
 	q.signal()
 	return dropped
+}
+
+func (q *queue) over() bool {
+	return q.events > q.cfg.QueueEvents || q.bytes > q.cfg.QueueBytes
+}
+
+// toDisk moves the oldest batches from memory to files until no more than this
+// is left, or the files are full.
+func (q *queue) toDisk(events, bytes int) {
+	if q.spill == nil {
+		return
+	}
+	for (q.events > events || q.bytes > bytes) && len(q.items) > 0 && !q.spill.full() {
+		// Its events stay in the batch, should it have to stay here.
+		if q.broken = q.spill.put(q.items[0].batch); q.broken != nil {
+			return
+		}
+		q.shift()
+	}
 }
 
 // waitForRoom waits until the queue is less than half full.
@@ -105,6 +130,13 @@ func (q *queue) close() {
 func (q *queue) pop() (b *msg.Batch, end bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.spill != nil && !q.spill.empty() {
+		old, err := q.spill.take()
+		q.broken = err
+		if old != nil {
+			return old, false
+		}
+	}
 	if len(q.items) == 0 {
 		q.items = nil
 		return nil, q.closed
@@ -142,6 +174,30 @@ func (q *queue) size() (events, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.events, q.bytes
+}
+
+// onDisk says how much waits in files, and why nothing can be put there.
+func (q *queue) onDisk() (events int, bytes int64, broken error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spill == nil {
+		return 0, 0, nil
+	}
+	return q.spill.events, q.spill.bytes, q.broken
+}
+
+// leave moves everything to files, for the next sensor, and closes them. What
+// does not fit stays in memory.
+func (q *queue) leave() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spill == nil {
+		return nil
+	}
+	q.toDisk(-1, -1)
+	err := errors.Join(q.broken, q.spill.close())
+	q.spill = nil
+	return err
 }
 
 // evict drops events, the least needed first, until a tenth of the queue is

@@ -61,6 +61,15 @@ func New(cfg Config, host, bootID string, src Source, pub Publisher, dem Demands
 		return nil, errors.New("sensor: needs the name of the host and the id of its boot")
 	}
 	q := newQueue(cfg)
+	if cfg.SpillDir != "" {
+		var err error
+		if q.spill, err = newSpill(cfg.SpillDir, bootID, cfg.SpillBytes); err != nil {
+			return nil, fmt.Errorf("sensor: %w", err)
+		}
+		if n := q.spill.bytes; n > 0 {
+			log.Info("what the sensor before left in files is published first", "bytes", n)
+		}
+	}
 	m, err := newMetrics(reg, q)
 	if err != nil {
 		return nil, fmt.Errorf("sensor: %w", err)
@@ -255,6 +264,9 @@ func (s *Sensor) publish(ctx context.Context, b *msg.Batch) {
 
 // abandon counts what is left in the queue when there is no time any more.
 func (s *Sensor) abandon() {
+	if err := s.queue.leave(); err != nil {
+		s.log.Warn("what waits could not be left for the next sensor", "error", err)
+	}
 	var n uint64
 	for {
 		b, _ := s.queue.pop()
@@ -304,6 +316,7 @@ func (s *Sensor) Ready() error {
 func (s *Sensor) Health() (counters map[string]uint64, detail map[string]any) {
 	lost, byCause, byEvent := s.losses.report()
 	events, bytes := s.queue.size()
+	diskEvents, diskBytes, broken := s.queue.onDisk()
 	s.demand.mu.Lock()
 	missing := s.demand.missing
 	s.demand.mu.Unlock()
@@ -313,8 +326,15 @@ func (s *Sensor) Health() (counters map[string]uint64, detail map[string]any) {
 	for cause, n := range byCause {
 		counters["lost_"+cause] = n
 	}
-	return counters, map[string]any{
+	detail = map[string]any{
 		"enabled": s.src.Enabled(), "missing": missing, "lost": byEvent,
 		"queue_events": events, "queue_bytes": bytes,
 	}
+	if s.cfg.SpillDir != "" {
+		detail["spill_events"], detail["spill_bytes"] = diskEvents, diskBytes
+	}
+	if broken != nil {
+		detail["spill_error"] = broken.Error()
+	}
+	return counters, detail
 }

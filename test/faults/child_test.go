@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +32,9 @@ func TestMain(m *testing.M) {
 		case "mark":
 			err = mark(words[1], os.Stdin, os.Stdout)
 		case "load":
-			err = load(words[1], words[2])
+			err = load(words[2], func() error { return openAndClose(words[3]) })
+		case "calls":
+			err = load(words[2], rareCall())
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -98,9 +101,38 @@ func mark(program string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// load opens and closes a file so many times a second, as often as it can for 0,
-// until it is told to stop, and then says how often it was.
-func load(file, perSecond string) error {
+func openAndClose(file string) error {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+// rareCalls are system calls that nobody else makes; their names are events.
+var rareCalls = []string{"sched_rr_get_interval", "sched_get_priority_min"}
+
+// rareCall makes one of them after the other.
+func rareCall() func() error {
+	n := 0
+	return func() error {
+		var errno syscall.Errno
+		if n++; n%2 == 1 {
+			var t unix.Timespec
+			_, _, errno = syscall.RawSyscall(unix.SYS_SCHED_RR_GET_INTERVAL, 0, uintptr(unsafe.Pointer(&t)), 0)
+		} else {
+			_, _, errno = syscall.RawSyscall(unix.SYS_SCHED_GET_PRIORITY_MIN, 0, 0, 0)
+		}
+		if errno != 0 {
+			return errno
+		}
+		return nil
+	}
+}
+
+// load does something so many times a second, as often as it can for 0, until it
+// is told to stop, and then says how often it was.
+func load(perSecond string, do func() error) error {
 	rate, err := strconv.ParseFloat(perSecond, 64)
 	if err != nil {
 		return err
@@ -121,11 +153,7 @@ func load(file, perSecond string) error {
 			due = min(due, int(time.Since(began).Seconds()*rate))
 		}
 		for ; made < due; made++ {
-			fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return err
-			}
-			if err := unix.Close(fd); err != nil {
+			if err := do(); err != nil {
 				return err
 			}
 		}
@@ -142,9 +170,19 @@ type loader struct {
 	done bool
 }
 
+// startLoad opens and closes a file at a rate, startCalls makes rare calls.
 func startLoad(t *testing.T, group, file string, rate float64) *loader {
 	t.Helper()
-	c := child(t, group, "load", file, strconv.FormatFloat(rate, 'f', 0, 64))
+	return startChild(t, child(t, group, "load", "files", strconv.FormatFloat(rate, 'f', 0, 64), file))
+}
+
+func startCalls(t *testing.T, group string, rate float64) *loader {
+	t.Helper()
+	return startChild(t, child(t, group, "calls", "calls", strconv.FormatFloat(rate, 'f', 0, 64)))
+}
+
+func startChild(t *testing.T, c *exec.Cmd) *loader {
+	t.Helper()
 	pipe, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -104,7 +104,7 @@ func TestFaults(t *testing.T) {
 	group := controlGroup(t, "load")
 	rate := setting(t, "TRIPLINE_FAULTS_LOAD", 0)
 	if rate == 0 {
-		rate = int(p.capacity(group, loadFile) / 2)
+		rate = int(p.capacity(func() *loader { return startLoad(t, group, loadFile, 0) }) / 2)
 	}
 	t.Logf("seed %d: %v of faults under %d opened files a second, half of what came through at most", seed, length, rate)
 
@@ -139,11 +139,11 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// capacity is how many events a second come through to the rules when files are
-// opened as fast as one process can.
-func (p *pipeline) capacity(group, file string) float64 {
+// capacity is how many events a second come through to the rules when one
+// process makes as many as it can.
+func (p *pipeline) capacity(start func() *loader) float64 {
 	const measure = 5 * time.Second
-	l := startLoad(p.t, group, file, 0)
+	l := start()
 	defer l.stop()
 	time.Sleep(2 * time.Second)
 	before, at := p.beats.sum("matcher", "events"), time.Now()

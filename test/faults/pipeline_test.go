@@ -48,6 +48,7 @@ nats:
   server:
     store_dir: %[1]s
     listen: %[2]s
+    max_store: 17179869184
 notifier:
   sinks:
     - {name: file, type: file, format: json, path: %[3]s, max_bytes: 0}
@@ -219,6 +220,17 @@ func (p *pipeline) waitFor(rule string) {
 	eventually(p.t, "the first detection of "+rule, func() bool {
 		b, err := os.ReadFile(p.sink)
 		return err == nil && strings.Contains(string(b), `"`+rule+`"`)
+	})
+}
+
+// drained waits until nothing much is stored that is not dealt with.
+func (p *pipeline) drained() {
+	p.t.Helper()
+	eventually(p.t, "what is stored to be dealt with", func() bool {
+		ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+		defer cancel()
+		left, err := p.beats.bus.Pending(ctx)
+		return err == nil && left.Raw+left.Events+left.Detections["file"] <= 20 // the host goes on
 	})
 }
 

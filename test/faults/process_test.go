@@ -21,11 +21,13 @@ const patience = 60 * time.Second
 // stage is one process of the pipeline, which is started again when it ends, as
 // an init system would.
 type stage struct {
-	t     *testing.T
-	name  string
-	args  []string
-	dir   string         // of its logs, one file for each life
-	proxy *bustest.Proxy // to the server; nil for the server itself
+	t    *testing.T
+	name string
+	args []string
+	// program goes before the command, "ip netns exec x" for instance.
+	program []string
+	dir     string         // of its logs, one file for each life
+	proxy   *bustest.Proxy // to the server; nil for the server itself
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -66,7 +68,8 @@ func (s *stage) start() error {
 		return err
 	}
 	defer f.Close()
-	c := exec.Command(os.Getenv("TRIPLINE_BIN"), s.args...)
+	command := append(append(append([]string{}, s.program...), os.Getenv("TRIPLINE_BIN")), s.args...)
+	c := exec.Command(command[0], command[1:]...)
 	c.Env = append(os.Environ(), "NO_COLOR=1")
 	c.Stdout, c.Stderr = f, f
 	// A test that is killed takes its processes along.
