@@ -116,6 +116,21 @@ test-kernels: $(OBJECT) ## the sensor's tests on Debian's 5.10, 6.1 and 6.12 in 
 	@scripts/deps kernels
 	@$(ROOT) env GO=$(GO) KERNELS='$(KERNELS)' RUN='$(RUN)' scripts/test-kernels
 
+.PHONY: bench-storm-pipeline
+bench-storm-pipeline: deps-test ## 55 attacks in a flood, through the whole pipeline with all rules (needs root)
+	@$(MAKE) --no-print-directory $(BIN)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_STORM_FOR=30s $(GO) test -count=1 -v -timeout 10m -run '^TestStorm$$' ./test/faults
+
+.PHONY: bench-overload
+bench-overload: deps-test ## a minute of three times what comes through: what is lost is counted to the event (needs root)
+	@$(MAKE) --no-print-directory $(BIN)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_OVERLOAD_FOR=1m $(GO) test -count=1 -v -timeout 10m -run '^TestOverload$$' ./test/faults
+
+.PHONY: bench-scale
+bench-scale: deps-test ## events per second and processor second with 1, 2 and 4 matchers on three hosts (needs root)
+	@$(MAKE) --no-print-directory $(BIN)
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_SCALE_EVENTS=2000000 $(GO) test -count=1 -v -timeout 20m -run '^TestScale$$' ./test/faults
+
 # The packages where goroutines meet.
 RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg
 

@@ -202,8 +202,8 @@ func (m *membership) share() {
 	m.assign(mine)
 }
 
-// shares says which member reads which partition: no member more than its fair
-// share, rounded up, and few partitions moving when a member comes or goes.
+// shares says which member reads which partition: none has two more than
+// another, and few partitions move when a member comes or goes.
 // Everybody who knows the same members comes to the same answer.
 func shares(partitions uint32, members []string) []string {
 	out := make([]string, partitions)
@@ -214,7 +214,8 @@ func shares(partitions uint32, members []string) []string {
 		member string
 		weight uint64
 	}
-	limit := (int(partitions) + len(members) - 1) / len(members)
+	// Everybody gets the quotient, and as many one more as the rest says.
+	least, more := int(partitions)/len(members), int(partitions)%len(members)
 	count := make(map[string]int, len(members))
 	ranks := make([]rank, len(members))
 	for p := range out {
@@ -228,7 +229,10 @@ func shares(partitions uint32, members []string) []string {
 			return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.member, b.member))
 		})
 		for _, r := range ranks {
-			if count[r.member] < limit {
+			if n := count[r.member]; n < least || n == least && more > 0 {
+				if n == least {
+					more--
+				}
 				out[p] = r.member
 				count[r.member]++
 				break

@@ -157,7 +157,7 @@ func load(perSecond string, do func() error) error {
 				return err
 			}
 		}
-		if rate > 0 {
+		if rate > 0 && float64(made) >= time.Since(began).Seconds()*rate-1 {
 			time.Sleep(time.Millisecond)
 		}
 	}
