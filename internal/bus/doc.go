@@ -40,7 +40,9 @@
 // # Who waits for whom
 //
 // Publish blocks while the window is full, and so also while NATS is away:
-// that is the back-pressure, and dropping is the caller's decision. Ack never
+// that is the back-pressure, and dropping is the caller's decision. Batches are
+// also held back while their readers live and are a quarter of the stream behind
+// (type flow), for a stream that is full discards the oldest, whatever it is. Ack never
 // blocks. The mirror for people ([Mirror]) never blocks either: it has its own
 // connection and a bounded queue, and what does not fit is dropped and counted.
 // Callbacks given to Publish run on the publisher's goroutine and must be quick.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tripline/tripline/pkg/msg"
@@ -36,6 +38,7 @@ type flow struct {
 	waited prometheus.Counter // seconds
 
 	mu    sync.Mutex
+	where *string                  // JetStream domain of the stream; nil before anything is stored
 	sent  map[uint32][]sentMessage // by partition, in the order of the stream
 	bytes int
 	heard time.Time
@@ -65,9 +68,10 @@ func (b *Bus) flow(stream, subject string, partition func(subject string) (uint3
 	}
 	_, err := b.nc.Subscribe(subject, func(m *nats.Msg) {
 		p, ok := partition(m.Subject)
-		seq, err := strconv.ParseUint(string(m.Data), 10, 64)
+		n, domain, _ := strings.Cut(string(m.Data), " ")
+		seq, err := strconv.ParseUint(n, 10, 64)
 		if ok && err == nil {
-			f.answered(p, seq)
+			f.answered(p, seq, domain)
 		}
 	})
 	return f, err
@@ -110,9 +114,14 @@ func (f *flow) wait(ctx, closed context.Context) error {
 func (f *flow) silent() bool { return time.Since(f.heard) > flowSilence }
 
 // stored notes a message of a partition that is in the stream now.
-func (f *flow) stored(partition uint32, seq uint64, bytes int) {
+func (f *flow) stored(partition uint32, ack *jetstream.PubAck, bytes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	seq := ack.Sequence
+	if f.where == nil || *f.where != ack.Domain {
+		f.where = &ack.Domain
+		f.forget()
+	}
 	if f.silent() {
 		f.forget()
 		return
@@ -127,10 +136,15 @@ func (f *flow) stored(partition uint32, seq uint64, bytes int) {
 	f.bytes += bytes
 }
 
-// answered notes that everything of a partition up to seq was dealt with.
-func (f *flow) answered(partition uint32, seq uint64) {
+// answered notes that everything of a partition up to seq was dealt with. What
+// a server says that fetches this stream's messages into one of its own, of
+// another domain and with other numbers, is not about this one.
+func (f *flow) answered(partition uint32, seq uint64, domain string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.where == nil || *f.where != domain {
+		return
+	}
 	f.heard = time.Now()
 	list := f.sent[partition]
 	n := 0
@@ -160,11 +174,15 @@ type teller struct {
 	told    time.Time
 }
 
-// tell is to be called every flowTell.
-func (t *teller) tell(seq uint64) {
+// tell is to be called every flowTell, with the domain of the stream.
+func (t *teller) tell(seq uint64, domain string) {
 	if now := time.Now(); seq != t.last || now.Sub(t.told) >= flowAlive {
 		t.last, t.told = seq, now
-		if err := t.b.nc.Publish(t.subject, strconv.AppendUint(nil, seq, 10)); err != nil {
+		text := strconv.FormatUint(seq, 10)
+		if domain != "" {
+			text += " " + domain
+		}
+		if err := t.b.nc.Publish(t.subject, []byte(text)); err != nil {
 			t.b.log.Debug("nats: how far this reader is was not said", "subject", t.subject, "err", err)
 		}
 	}
@@ -180,9 +198,9 @@ func (c *RawConsumer) tell() {
 		default:
 		}
 		c.mu.Lock()
-		floor := c.floor
+		floor, domain := c.floor, c.domain
 		c.mu.Unlock()
-		t.tell(floor)
+		t.tell(floor, domain)
 	}
 }
 
@@ -195,10 +213,10 @@ func (c *PartitionConsumer) tell() {
 	for sleep(c.b.ctx, flowTell) {
 		for i, r := range c.readers {
 			r.mu.Lock()
-			mine, answered := r.mine, r.answered
+			mine, answered, domain := r.mine, r.answered, r.domain
 			r.mu.Unlock()
 			if mine {
-				tellers[i].tell(answered)
+				tellers[i].tell(answered, domain)
 			}
 		}
 	}

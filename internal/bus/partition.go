@@ -56,6 +56,7 @@ type partitionReader struct {
 	newest  uint64 // stream sequence of what the stage took last
 	// answered is the stream sequence of what the stage answered last.
 	answered uint64
+	domain   string // of the stream
 }
 
 type partitionHeld struct {

@@ -23,6 +23,7 @@ func (r *partitionReader) take(m jetstream.Msg) (item partitionItem, ok bool) {
 	if pin := m.Headers().Get(pinHeader); pin != r.pin {
 		r.pin, r.first = pin, true
 	}
+	r.domain = meta.Domain
 	id := identify(meta)
 	if r.held != nil {
 		if r.held.id == id {

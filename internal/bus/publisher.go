@@ -23,7 +23,7 @@ type publisher struct {
 	stream string
 	// stored, if there is one, is told of every message stored, by the number
 	// that it was published under.
-	stored func(partition uint32, seq uint64, bytes int)
+	stored func(partition uint32, ack *jetstream.PubAck, bytes int)
 
 	slots    chan struct{}  // one for each message under way
 	inflight chan *outgoing // in order; holds at most one per slot
@@ -211,7 +211,7 @@ func (p *publisher) finish(o *outgoing, err error) {
 		p.b.metrics.published.WithLabelValues(p.stream).Inc()
 		p.b.metrics.publishBytes.WithLabelValues(p.stream).Add(float64(len(o.msg.Data)))
 		if p.stored != nil && o.ack != nil && !o.ack.Duplicate {
-			p.stored(o.part, o.ack.Sequence, len(o.msg.Data))
+			p.stored(o.part, o.ack, len(o.msg.Data))
 		}
 	} else {
 		p.b.metrics.publishErrors.WithLabelValues(p.stream).Inc()

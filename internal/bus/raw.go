@@ -35,6 +35,7 @@ type RawConsumer struct {
 	subject string
 	base    string // of the consumers' names, before the number
 	flow    string // where it says how far it is
+	domain  string // of the stream, under mu
 
 	out   chan rawItem
 	start sync.Once

@@ -26,6 +26,7 @@ func (c *RawConsumer) take(m jetstream.Msg, meta *jetstream.MsgMetadata) (item r
 	if c.stale {
 		return item, false
 	}
+	c.domain = meta.Domain
 	h := &rawHeld{seq: seq, msg: m}
 	at := c.position(seq)
 	c.held = slices.Insert(c.held, at, h)

@@ -15,8 +15,8 @@ const (
 	SubjectTailEvents = "tripline.tail.events"
 	SubjectHealth     = "tripline.health"
 	// SubjectFlow is where readers of batches say how far they are, a sequence
-	// number of the stream in decimal: tripline.flow.raw.<host> and
-	// tripline.flow.events.<partition>.
+	// number of the stream in decimal, and a space and the JetStream domain where
+	// there is one: tripline.flow.raw.<host> and tripline.flow.events.<partition>.
 	SubjectFlow = "tripline.flow"
 
 	// BucketDemand and BucketRules name the key-value buckets.
