@@ -145,6 +145,10 @@ bench: ## what a system call costs, and how many events per second the pipeline 
 	@$(MAKE) --no-print-directory $(BIN)
 	@$(ROOT) env TRIPLINE_BIN=$(CURDIR)/$(BIN) scripts/bench
 
+.PHONY: bench-sink
+bench-sink: ## how many stored detections a second the notifier writes to a file
+	$(Q)$(GO) test -run '^$$' -benchtime 1x -count 3 -bench 'ToFile|Stage' ./test/notify
+
 .PHONY: bench-storm
 bench-storm: $(OBJECT) ## 55 attacks while one process opens and closes files at full speed for 30 s: how many does the sensor tell of?
 	$(Q)$(ROOT) env TRIPLINE_TEST_STORM=30s $(GO) test -count=1 -run '^TestStorm$$' -v -timeout 5m ./sensor/ebpf

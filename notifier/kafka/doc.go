@@ -11,8 +11,8 @@
 // The value of a record is the detection's JSON as it is stored, its key the
 // host, so that the detections of one host are in one partition and in order,
 // and its time that of the event. Headers hold id, rule and priority. A record
-// counts as delivered when all in-sync replicas have it; the producer is
-// idempotent, so its own tries repeat nothing.
+// counts as delivered when all in-sync replicas have it. Delivery is at least
+// once: the header id tells a repetition.
 //
 // What no broker will ever take (a record too large) is final; the rest,
 // credentials and a topic that is not there among it, is tried again.

@@ -6,19 +6,15 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"github.com/tripline/tripline/notifier"
 	"github.com/tripline/tripline/notifier/render"
 	"github.com/tripline/tripline/pkg/msg"
 )
-
-// pingTimeout bounds the question why nothing could be produced.
-const pingTimeout = 2 * time.Second
 
 // maxQuote bounds the text of an error, in bytes.
 const maxQuote = 300
@@ -26,7 +22,7 @@ const maxQuote = 300
 // Sink produces.
 type Sink struct {
 	cfg      Config
-	client   *kgo.Client
+	writer   *kafka.Writer
 	password notifier.Secret
 }
 
@@ -42,59 +38,50 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The client's own tries end before the delivery's time does.
-	own := max(cfg.Timeout*3/4, time.Second)
-	options := []kgo.Opt{
-		kgo.SeedBrokers(cfg.Brokers...), kgo.DefaultProduceTopic(cfg.Topic), kgo.ClientID("tripline"),
-		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(codec(cfg.Compression)), kgo.ProducerLinger(0),
-		kgo.DialTimeout(own), kgo.RetryTimeout(own), kgo.UnknownTopicRetries(1),
-		// Order counts for more than what is under way at once.
-		kgo.MaxProduceRequestsInflightPerBroker(1),
-	}
-	if cfg.CreateTopic {
-		options = append(options, kgo.AllowAutoTopicCreation())
-	}
+	transport := &kafka.Transport{ClientID: "tripline", DialTimeout: cfg.Timeout}
 	if t := cfg.TLS; t != (TLS{}) {
-		c, err := t.Build()
-		if err != nil {
+		if transport.TLS, err = t.Build(); err != nil {
 			return nil, err
 		}
-		options = append(options, kgo.DialTLSConfig(c))
 	}
-	if m := mechanism(cfg.SASL, string(password)); m != nil {
-		options = append(options, kgo.SASL(m))
+	if transport.SASL, err = mechanism(cfg.SASL, string(password)); err != nil {
+		return nil, notifier.RedactError(fmt.Errorf("sasl: %w", err), password)
 	}
-	client, err := kgo.NewClient(options...)
-	if err != nil {
-		return nil, notifier.RedactError(err, password)
-	}
-	return &Sink{cfg, client, password}, nil
+	return &Sink{cfg, &kafka.Writer{
+		Addr: kafka.TCP(cfg.Brokers...), Topic: cfg.Topic, Transport: transport,
+		// By the key, so that what belongs together stays in order.
+		Balancer: &kafka.Hash{}, RequiredAcks: kafka.RequireAll, Compression: codec(cfg.Compression),
+		AllowAutoTopicCreation: cfg.CreateTopic,
+		// Tries are the notifier's business; what is there goes at once.
+		MaxAttempts: 1, BatchTimeout: time.Millisecond, BatchSize: 1000,
+		ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
+	}, password}, nil
 }
 
-func codec(name string) kgo.CompressionCodec {
+func codec(name string) kafka.Compression {
 	switch name {
 	case "gzip":
-		return kgo.GzipCompression()
+		return kafka.Gzip
 	case "snappy":
-		return kgo.SnappyCompression()
+		return kafka.Snappy
 	case "lz4":
-		return kgo.Lz4Compression()
+		return kafka.Lz4
 	case "zstd":
-		return kgo.ZstdCompression()
+		return kafka.Zstd
 	}
-	return kgo.NoCompression()
+	return 0
 }
 
-func mechanism(c SASL, password string) sasl.Mechanism {
+func mechanism(c SASL, password string) (sasl.Mechanism, error) {
 	switch c.Mechanism {
 	case "plain":
-		return plain.Auth{User: c.Username, Pass: password}.AsMechanism()
+		return plain.Mechanism{Username: c.Username, Password: password}, nil
 	case "scram-sha-256":
-		return scram.Auth{User: c.Username, Pass: password}.AsSha256Mechanism()
+		return scram.Mechanism(scram.SHA256, c.Username, password)
 	case "scram-sha-512":
-		return scram.Auth{User: c.Username, Pass: password}.AsSha512Mechanism()
+		return scram.Mechanism(scram.SHA512, c.Username, password)
 	}
-	return nil
+	return nil, nil
 }
 
 // Deliver produces one detection.
@@ -105,7 +92,7 @@ func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
 
 // DeliverBatch implements [notifier.BatchSink].
 func (s *Sink) DeliverBatch(ctx context.Context, ds []*msg.Stored) (int, error) {
-	records := make([]*kgo.Record, len(ds))
+	records := make([]kafka.Message, len(ds))
 	for i, stored := range ds {
 		r, err := record(stored)
 		if err != nil {
@@ -119,76 +106,87 @@ func (s *Sink) DeliverBatch(ctx context.Context, ds []*msg.Stored) (int, error) 
 	}
 	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	// Results come in the order in which they are finished.
-	failed := map[*kgo.Record]error{}
-	for _, r := range s.client.ProduceSync(limited, records...) {
-		if r.Err != nil {
-			failed[r.Record] = r.Err
+	err := s.writer.WriteMessages(limited, records...)
+	var (
+		each  kafka.WriteErrors
+		large kafka.MessageTooLargeError
+	)
+	switch {
+	case err == nil:
+		return len(ds), nil
+	case errors.As(err, &large):
+		// Nothing was sent, since one of them is more than a batch may hold.
+		return s.oneByOne(limited, ds, err)
+	case errors.As(err, &each):
+		for i, e := range each {
+			if e != nil {
+				return i, s.judge(limited, e)
+			}
 		}
+		return len(ds), nil
 	}
-	for i, r := range records {
-		if err := failed[r]; err != nil {
-			return i, s.judge(s.cause(ctx, limited, err))
+	return 0, s.judge(limited, err)
+}
+
+// oneByOne finds out which one of them is too large.
+func (s *Sink) oneByOne(ctx context.Context, ds []*msg.Stored, err error) (int, error) {
+	if len(ds) == 1 {
+		return 0, s.judge(ctx, err)
+	}
+	for i := range ds {
+		if _, err := s.DeliverBatch(ctx, ds[i:i+1]); err != nil {
+			return i, err
 		}
 	}
 	return len(ds), nil
 }
 
-// cause asks why nothing could be produced in time: the client tries on
-// whatever the reason, and tells only that the time is over.
-func (s *Sink) cause(ctx, limited context.Context, err error) error {
-	if limited.Err() == nil || ctx.Err() != nil {
-		return err
-	}
-	asked, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	if e := s.client.Ping(asked); e != nil && asked.Err() == nil {
-		return e
-	}
-	return err
-}
-
-func record(stored *msg.Stored) (*kgo.Record, error) {
+func record(stored *msg.Stored) (kafka.Message, error) {
 	d, err := stored.Detection()
 	if err != nil {
-		return nil, err
+		return kafka.Message{}, err
 	}
 	value, err := stored.JSON()
 	if err != nil {
-		return nil, err
+		return kafka.Message{}, err
 	}
-	return &kgo.Record{
-		Key: []byte(d.Host), Value: render.JSONForTerminal(value), Timestamp: d.Time,
-		Headers: []kgo.RecordHeader{
+	return kafka.Message{
+		Key: []byte(d.Host), Value: render.JSONForTerminal(value), Time: d.Time,
+		Headers: []kafka.Header{
 			{Key: "id", Value: []byte(d.ID)}, {Key: "rule", Value: []byte(d.Rule.ID)}, {Key: "priority", Value: []byte(d.Priority.String())},
 		},
 	}, nil
 }
 
 // judge finds out what an error means.
-func (s *Sink) judge(err error) error {
+func (s *Sink) judge(ctx context.Context, err error) error {
 	f := &notifier.Failure{Reason: notifier.ReasonOf(err)}
-	var broker *kerr.Error
+	var (
+		broker kafka.Error
+		large  kafka.MessageTooLargeError
+	)
 	switch {
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.CorruptMessage):
+	case errors.As(err, &large), errors.Is(err, kafka.MessageSizeTooLarge), errors.Is(err, kafka.RecordListTooLarge), errors.Is(err, kafka.InvalidMessage):
 		f.Reason, f.Permanent = notifier.ReasonClient, true
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
-		errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
+	case errors.Is(err, kafka.SASLAuthenticationFailed), errors.Is(err, kafka.TopicAuthorizationFailed), errors.Is(err, kafka.ClusterAuthorizationFailed),
+		errors.Is(err, kafka.UnsupportedSASLMechanism), errors.Is(err, kafka.IllegalSASLState):
 		f.Reason = notifier.ReasonAuth
 	case errors.As(err, &broker):
 		f.Reason = notifier.ReasonServer
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case ctx.Err() != nil:
 		f.Reason = notifier.ReasonTimeout
 	case f.Reason == notifier.ReasonOther:
 		f.Reason = notifier.ReasonUnreachable
 	}
-	text := render.Fit(maxQuote, notifier.Redact(err.Error(), s.password), nil)
-	f.Err = fmt.Errorf("producing: %s", text)
+	f.Err = fmt.Errorf("producing: %s", render.Fit(maxQuote, notifier.Redact(err.Error(), s.password), nil))
 	return f
 }
 
-// Close ends the client.
+// Close ends the writer.
 func (s *Sink) Close() error {
-	s.client.Close()
-	return nil
+	err := s.writer.Close()
+	if t, ok := s.writer.Transport.(*kafka.Transport); ok {
+		t.CloseIdleConnections()
+	}
+	return err
 }

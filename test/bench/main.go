@@ -34,18 +34,32 @@ const settled = 2500 * time.Millisecond
 func main() {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement")
 	calls := flag.Int("calls", 3_000_000, "system calls in a round")
+	what := flag.String("what", "all", "flood, latency or all")
 	flag.Parse()
-	if err := bench(*rounds, *calls); err != nil {
+	if err := bench(*what, *rounds, *calls); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rounds, calls int) error {
+func bench(what string, rounds, calls int) error {
 	bin := os.Getenv("TRIPLINE_BIN")
 	if bin == "" {
 		return errors.New("TRIPLINE_BIN names no binary: run make bench")
 	}
+	switch what {
+	case "flood":
+		return rates(bin, rounds, calls)
+	case "latency":
+		return latency(bin, rounds)
+	case "all":
+		return errors.Join(rates(bin, rounds, calls), latency(bin, rounds))
+	}
+	return fmt.Errorf("-what %q is not one of flood, latency, all", what)
+}
+
+// rates prints how many events per second go through.
+func rates(bin string, rounds, calls int) error {
 	fmt.Printf("flood: one thread makes %d calls of %s; medians of %d rounds\n", calls, flooded, rounds)
 	fmt.Printf("%-20s %10s %10s %10s %10s %12s %10s %10s\n", "topology", "rate", "made", "sensor", "matcher", "counted lost", "CPU us/ev", "difference")
 	fmt.Println("  (difference: seen + lost - made; the process lifecycle of the machine is in what is seen, so it is a little above 0, and never below)")
