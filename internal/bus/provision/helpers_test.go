@@ -24,10 +24,12 @@ func batch() *msg.Batch {
 	return out
 }
 
-// stored publishes and waits until the server has it.
-func stored[T any](t testing.TB, ctx context.Context, p interface {
+type publisher[T any] interface {
 	Publish(context.Context, T, func(error)) error
-}, item T) {
+}
+
+// stored publishes and waits until the server has it.
+func stored[T any](t testing.TB, ctx context.Context, p publisher[T], item T) {
 	t.Helper()
 	done := make(chan error, 1)
 	if err := p.Publish(ctx, item, func(err error) { done <- err }); err != nil {
