@@ -174,6 +174,11 @@ func TestShortLivedContainers(t *testing.T) {
 			}
 			if want := map[bool]int{false: execs.complete, true: execs.partial}[c.partial]; want != n {
 				t.Errorf("of %d first commands: %s", n, execs)
+				for _, h := range lines[msg.Heartbeat](run(t, binary(t), "status", "--nats", url, "-o", "json")) {
+					if h.Stage == "enricher" {
+						t.Logf("the enricher counts %v", h.Counters)
+					}
+				}
 			}
 		})
 	}

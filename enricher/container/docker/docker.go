@@ -109,10 +109,23 @@ func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	}
 }
 
-// Inspect tells of one container.
+// Inspect tells of one container. An engine answers no question about a
+// container while it starts or stops it; when most of the context's time is
+// over, the list of containers is asked, which tells less but waits for nothing.
 func (c *Client) Inspect(ctx context.Context, id string) (*msg.Container, error) {
 	var in inspected
-	if err := c.get(ctx, "/containers/"+url.PathEscape(id)+"/json", &in); err != nil {
+	asked, cancel := ctx, context.CancelFunc(func() {})
+	if end, ok := ctx.Deadline(); ok {
+		asked, cancel = context.WithTimeout(ctx, time.Until(end)*3/4)
+	}
+	err := c.get(asked, "/containers/"+url.PathEscape(id)+"/json", &in)
+	cancel()
+	if err != nil {
+		if asked.Err() != nil && ctx.Err() == nil {
+			if out, err := c.fromList(ctx, id); err == nil {
+				return out, nil
+			}
+		}
 		return nil, err
 	}
 	out := in.container(c.name)

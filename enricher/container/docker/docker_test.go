@@ -4,6 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -160,5 +166,48 @@ func TestWatchRealEngine(t *testing.T) {
 	engine.Kill()
 	if err := <-end; err == nil {
 		t.Error("the watch survives its engine")
+	}
+}
+
+// TestEngineThatStarts: while an engine starts a container, which here lasts
+// for ever, the list tells of it.
+func TestEngineThatStarts(t *testing.T) {
+	engine := dockertest.Start(t)
+	id := engine.Create(t, "busy", dockertest.Spec{Cmd: []string{"/bin/true"}, Labels: map[string]string{"a": "b"}, HostConfig: dockertest.HostConfig{NetworkMode: "host"}})
+	dir, err := os.MkdirTemp("", "prx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
+	proxy.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", engine.Socket)
+	}}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/containers/"+id+"/json" {
+			<-r.Context().Done()
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	c, err := New("docker", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Second)
+	defer cancel()
+	got, err := c.Inspect(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Completeness != msg.Completeness_COMPLETENESS_PARTIAL || got.Name != "busy" || got.Image.GetName() != dockertest.Image ||
+		got.Image.GetTag() != "v1" || got.Labels["a"] != "b" || !got.HostNetwork || got.Id != id {
+		t.Errorf("got %v", got)
 	}
 }

@@ -32,14 +32,16 @@ type inspected struct {
 		IpcMode     string
 		NetworkMode string
 	}
-	Mounts []struct {
-		Source, Destination, Mode, Propagation string
-		RW                                     bool
-	}
+	Mounts          []mount
 	NetworkSettings struct {
 		IPAddress string
 		Networks  map[string]struct{ IPAddress string }
 	}
+}
+
+type mount struct {
+	Source, Destination, Mode, Propagation string
+	RW                                     bool
 }
 
 func (in *inspected) container(runtime string) *msg.Container {
