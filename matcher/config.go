@@ -19,7 +19,9 @@ type Config struct {
 	// first counts.
 	Rules []string `yaml:"rules"`
 	// Select keeps only the rules whose id or name matches one of these
-	// patterns, in the syntax of path.Match; empty keeps all.
+	// patterns, in the syntax of path.Match, or that have the tag of a
+	// "tag:…"; empty keeps all. Those that match one with a "!" before it are
+	// left out.
 	Select []string `yaml:"select"`
 	// Workers is how many partitions are evaluated at the same time.
 	Workers int `yaml:"workers"`

@@ -66,6 +66,8 @@ func TestLoadSources(t *testing.T) {
 		{"twice the same", []string{dir, dir + "/mine.rego"}, nil, []string{"S", "O"}, dir + "/mine.rego", nil},
 		{"selected by id, name and pattern", []string{dir, "builtin"}, []string{"S", "name of G"}, []string{"S", "G"}, dir + "/mine.rego", []string{"duplicate-rule"}},
 		{"selected by pattern", []string{"builtin"}, []string{"[A-G]"}, []string{"G"}, "", nil},
+		{"all but one", []string{"builtin"}, []string{"!S"}, []string{"G"}, "", nil},
+		{"of some all but one", []string{dir}, []string{"[SO]", "!nobody", "!O"}, []string{"S"}, dir + "/mine.rego", []string{"no-such-rule"}},
 		{"selected and not there", []string{"builtin"}, []string{"G", "X-*"}, []string{"G"}, "", []string{"no-such-rule"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +89,21 @@ func TestLoadSources(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSelectTags: rules are chosen, or left out, by their tags.
+func TestSelectTags(t *testing.T) {
+	for _, c := range []struct{ sel, want []string }{
+		{[]string{"tag:quick"}, []string{"atonce"}},
+		{[]string{"!tag:quick"}, []string{"waits", "off"}},
+		{[]string{"tag:quick", "waits"}, []string{"atonce", "waits"}},
+	} {
+		cfg := config()
+		cfg.Select = c.sel
+		if diff := cmp.Diff(c.want, ids(mustLoad(t, cfg, []matcher.Language{waiting{}}))); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.sel, diff)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func (waiting) Load([]matcher.File) (matcher.Program, []matcher.Problem) {
 func (waiting) Rules() []matcher.Rule {
 	sel := []matcher.Selector{{Event: "sched_process_exec"}}
 	return []matcher.Rule{
-		{Info: msg.RuleInfo{ID: "atonce"}, Select: sel},
+		{Info: msg.RuleInfo{ID: "atonce", Tags: []string{"quick"}}, Select: sel},
 		{Info: msg.RuleInfo{ID: "waits"}, Select: sel, Window: time.Minute},
 		{Info: msg.RuleInfo{ID: "off"}, Select: sel, Window: time.Hour, Disabled: true},
 	}

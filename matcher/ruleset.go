@@ -119,7 +119,7 @@ func newRuleset(languages []*compiled, order func(file string) int, sel []string
 		if !ok {
 			rs.Problems = append(rs.Problems, Problem{
 				Warning: true, Code: "no-such-rule", File: "matcher.select",
-				Message: fmt.Sprintf("no rule has an id or name that matches %q", sel[i]),
+				Message: fmt.Sprintf("no rule has an id, name or tag that matches %q", sel[i]),
 			})
 		}
 	}
@@ -259,16 +259,31 @@ func duplicate(r, old Rule, otherSource bool) Problem {
 	}
 }
 
+// selected says whether a rule is kept by the patterns of [Config.Select], and
+// notes which of them speak of it.
 func selected(r Rule, patterns []string, used []bool) bool {
-	hit := len(patterns) == 0
+	hit, some, out := false, false, false
 	for i, p := range patterns {
-		for _, name := range []string{r.Info.ID, r.Info.Name} {
-			if ok, err := path.Match(p, name); name != "" && (name == p || err == nil && ok) {
-				used[i], hit = true, true
-			}
+		p, not := strings.CutPrefix(p, "!")
+		matches := matchesRule(r, p)
+		used[i] = used[i] || matches
+		if not {
+			out = out || matches
+		} else {
+			hit, some = hit || matches, true
 		}
 	}
-	return hit
+	return !out && (hit || !some)
+}
+
+func matchesRule(r Rule, pattern string) bool {
+	if tag, ok := strings.CutPrefix(pattern, "tag:"); ok {
+		return slices.Contains(r.Info.Tags, tag)
+	}
+	return slices.ContainsFunc([]string{r.Info.ID, r.Info.Name}, func(name string) bool {
+		ok, err := path.Match(pattern, name)
+		return name != "" && (name == pattern || err == nil && ok)
+	})
 }
 
 // selectorProblems finds what keeps a rule from ever seeing an event, unless

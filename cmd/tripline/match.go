@@ -29,7 +29,7 @@ type matchFlags struct {
 
 func (f *matchFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.rules.dirs, "rules-dir", []string{matcher.Builtin}, "`directory` or file of rules, or \"builtin\"; repeatable")
-	fs.StringSliceVar(&f.rules.sel, "rules", nil, "only the rules with these `ids` (or patterns of ids and names)")
+	fs.StringSliceVar(&f.rules.sel, "rules", nil, "only the rules with these `ids` (or patterns of ids and names, or tag:NAME; with ! before it, all but those)")
 	fs.BoolVar(&f.list, "list", false, "list the rules and end")
 	fs.BoolVar(&f.listEvents, "list-events", false, "print the events that the rules need, joined by commas, and end")
 	f.out.register(fs)

@@ -30,7 +30,7 @@ type ruleFlags struct {
 
 func (f *ruleFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.dirs, "rules-dir", []string{matcher.Builtin}, "`directory` or file of rules, or \"builtin\"; repeatable")
-	fs.StringSliceVar(&f.sel, "rules", nil, "only the rules with these `ids` (or patterns of ids and names)")
+	fs.StringSliceVar(&f.sel, "rules", nil, "only the rules with these `ids` (or patterns of ids and names, or tag:NAME; with ! before it, all but those)")
 	fs.BoolVar(&f.json, "json", false, "one JSON object a line")
 }
 

@@ -31,7 +31,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	text(f, fs, "nats-config", "nats: `file` with the embedded server's own configuration: users, TLS, cluster, leaf nodes", func(c *config) *string { return &c.NATS.Server.ConfigFile })
 	list(f, fs, "events", "sensor: let these `events` through whether a rule needs them or not", func(c *config) *[]string { return &c.Events })
 	list(f, fs, "rules-dir", "matcher: `directory` or file of rules, or \"builtin\"; repeatable", func(c *config) *[]string { return &c.Matcher.Rules })
-	list(f, fs, "rules", "matcher: run only the rules with these `ids` (or patterns of ids and names)", func(c *config) *[]string { return &c.Matcher.Select })
+	list(f, fs, "rules", "matcher: run only the rules with these `ids` (or patterns of ids and names, or tag:NAME; with ! before it, all but those)", func(c *config) *[]string { return &c.Matcher.Select })
 
 	scope := fs.StringArray("scope", nil, "sensor: watch only what this `condition` holds for, such as container, host, uid=0, comm!=sshd; repeatable, see docs/scope.md")
 	f.set["scope"] = func(c *config) error { c.Sensor.EBPF.Scope = *scope; return nil }

@@ -46,3 +46,13 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestOddCase: a case of another form fails, and the others are run.
+func TestOddCase(t *testing.T) {
+	var out, summary bytes.Buffer
+	in := "{\"id\":\"odd\",\"kind\":\"load\",\"enabled_rules\":[]}\n{\"id\":\"good\",\"kind\":\"parse\",\"condition\":\"a\",\"expect\":\"accept\"}\n"
+	failed, err := run(strings.NewReader(in), &out, &summary, runner{}, false)
+	if err != nil || failed != 1 || !strings.Contains(summary.String(), "2 cases: 1 passed") || !strings.Contains(out.String(), `"id":"odd"`) {
+		t.Errorf("%v, %d failed; %s\n%s", err, failed, summary.String(), out.String())
+	}
+}

@@ -99,6 +99,14 @@ func operand(src *ast.Source, j int, t *fields.Table) (check.Operand, int, error
 		if op, err = check.CompileOperand(o, t); err == nil {
 			return op, n, nil
 		}
+		// Nor need what is in brackets belong to a transformer.
+		if call, ok := o.(*ast.Call); ok && call.HasSel {
+			bare := *call
+			bare.Sel, bare.HasSel = "", false
+			if op, err := check.CompileOperand(&bare, t); err == nil {
+				return op, strings.LastIndexByte(tail.Text[:n], '['), nil
+			}
+		}
 	}
 	// A shorter name may be a field: %proc.nameand is proc.name and "and".
 	end := 0

@@ -41,6 +41,7 @@ func TestRender(t *testing.T) {
 		{"%5proc.name|", "sh   |"},
 		{"%1proc.name|", "s|"},
 		{"%toupper(proc.name)", "SH"},
+		{"%toupper(proc.name)[0]", "SH[0]"},
 		{`%concat(proc.name, "-", proc.pid)`, ""},
 		{`%join("-", (proc.name, proc.pid))`, "sh-30"},
 		{"%evt.is_open_read", "false"},
