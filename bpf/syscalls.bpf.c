@@ -12,6 +12,59 @@
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
 
+/* Prefixes that a text must have, by event. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TL_CALLS);
+	__type(key, u32);
+	__type(value, struct tl_prefixes);
+} prefixes SEC(".maps");
+
+/*
+ * Whether the first part of the call under construction begins with none of its
+ * event's prefixes. Verified once, as a function of its own.
+ */
+__attribute__((noinline)) int call_begins_otherwise(u32 event)
+{
+	struct tl_prefixes *p = bpf_map_lookup_elem(&prefixes, &event);
+	struct scratch *s = scratch_get(SCRATCH_CALL);
+	const char *text;
+
+	if (!p || !s)
+		return 0;
+	text = (const char *)s->data + sizeof(struct tl_syscall) + sizeof(struct tl_part);
+	for (int i = 0; i < TL_PREFIXES; i++) {
+		bool begins = true;
+
+		if (i >= p->count)
+			break;
+		for (int j = 0; j < TL_PREFIX_MAX; j++) {
+			if (j >= p->item[i].size)
+				break;
+			if (p->item[i].text[j] != text[j]) {
+				begins = false;
+				break;
+			}
+		}
+		if (begins)
+			return 0;
+	}
+	return 1;
+}
+
+/* A text that could not be read is not held against the call. */
+static __always_inline bool call_misfits(struct scratch *s, u32 event, const struct tl_call *call)
+{
+	struct tl_part *part = (void *)s->data + sizeof(struct tl_syscall);
+	u32 prefix = call->prefix;
+
+	if (!prefix || s->used == sizeof(struct tl_syscall) || part->id != prefix - 1 ||
+	    !call_begins_otherwise(event))
+		return false;
+	count_skipped(TL_SKIPPED_ARGS);
+	return true;
+}
+
 static __always_inline bool call_filtered(const struct tl_call *call, const u64 *args)
 {
 	u32 position = call->filter;
@@ -25,7 +78,10 @@ static __always_inline bool call_filtered(const struct tl_call *call, const u64 
 			value = args[i];
 	if (value > 63)
 		value = 63;
-	return !(call->filter_mask >> value & 1);
+	if (call->filter_mask >> value & 1)
+		return false;
+	count_skipped(TL_SKIPPED_ARGS);
+	return true;
 }
 
 /* How many bytes a buffer holds. */
@@ -164,7 +220,7 @@ static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct
 	call_fill(r, task, ret, id, args);
 	s->used = sizeof(*r);
 	call_parts(s, call);
-	return s;
+	return call_misfits(s, id.event, call) ? 0 : s;
 }
 
 /* Sends what was kept at entry; false if there is nothing. */

@@ -335,11 +335,26 @@ struct tl_call {
 	__u32 split;
 	__u8 exit_hook; /* enum tl_hook: what else to look at when it ends, and when it begins */
 	__u8 enter_hook;
-	__u8 file; /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
-	__u8 pad;
+	__u8 file;    /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
+	__u8 prefix;  /* 1 + the argument, the first text of the call, that is tested by prefixes */
 	__u32 filter; /* 1 + the position of the argument that filter_mask tests, 0 for none */
 	/* Bit v lets value v through; bit 63 stands for all values from 63 on. */
 	__u64 filter_mask;
+};
+
+/*
+ * What a text must begin with, one of these, for anybody to want the call. The
+ * zero at the end of a text counts, so that a whole text can be asked for.
+ */
+enum { TL_PREFIXES = 8, TL_PREFIX_MAX = 60 };
+
+struct tl_prefixes {
+	__u32 count;
+	struct {
+		__u32 size;
+		char text[TL_PREFIX_MAX];
+	} item[TL_PREFIXES];
+	__u32 pad;
 };
 
 /* For tl_call.file: the descriptor is the result. */

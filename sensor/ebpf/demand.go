@@ -163,6 +163,7 @@ func (s *Source) setFilter(e *catalogue.Event, demands []msg.EventDemand) {
 	c.filter = 0
 	c.filter_mask = cULong(mask)
 	c.filter = cUint(position)
+	s.setPrefixes(e, demands)
 }
 
 // filter returns 1 + the position of the argument to test, 0 for none.

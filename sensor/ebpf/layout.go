@@ -29,9 +29,11 @@ type (
 	rawPart    = C.struct_tl_part
 	rawShared  = C.struct_tl_shared
 	rawFold    = C.struct_tl_fold
+	rawPrefix  = C.struct_tl_prefixes
 	callPlan   = C.struct_tl_call
 
 	cByte  = C.__u8
+	cChar  = C.char
 	cShort = C.__u16
 	cUint  = C.__u32
 	cULong = C.__u64
@@ -78,8 +80,10 @@ const (
 	skippedLifecycle = C.TL_SKIPPED_LIFECYCLE
 	skippedArgs      = C.TL_SKIPPED_ARGS
 
-	hotRecords = C.TL_HOT
-	cpuFolds   = C.TL_FOLDS
+	hotRecords  = C.TL_HOT
+	maxPrefixes = C.TL_PREFIXES
+	maxPrefix   = C.TL_PREFIX_MAX
+	cpuFolds    = C.TL_FOLDS
 
 	eventFork         = C.TL_EVENT_FORK
 	eventExec         = C.TL_EVENT_EXEC
