@@ -41,6 +41,9 @@ type Config struct {
 	Recall time.Duration `yaml:"recall"`
 	// Losses says from when on lost events are themselves a detection.
 	Losses LossConfig `yaml:"losses"`
+	// Silence is how long a sensor gives no sign of life until that is a
+	// detection; 0 is never. Sensors give one a second.
+	Silence time.Duration `yaml:"silence"`
 	// Guard limits what a misbehaving rule may cost.
 	Guard GuardConfig `yaml:"guard"`
 }
@@ -76,6 +79,7 @@ func DefaultConfig() Config {
 		Rescan:   time.Minute,
 		Remember: 1 << 16,
 		Recall:   30 * time.Second,
+		Silence:  10 * time.Second,
 		Losses:   LossConfig{Events: 1000, Within: time.Minute},
 		Guard:    GuardConfig{Failures: 50, Window: time.Minute, Overrun: 250 * time.Millisecond, Stuck: 5 * time.Second},
 	}
@@ -97,6 +101,9 @@ func (c Config) Validate() error {
 	}
 	if c.Losses.Within < time.Second {
 		return fmt.Errorf("matcher.losses.within: %s, expected at least 1s", c.Losses.Within)
+	}
+	if c.Silence != 0 && c.Silence < 3*time.Second {
+		return fmt.Errorf("matcher.silence: %s, expected 0 or at least 3s", c.Silence)
 	}
 	if c.Recall < 0 {
 		return fmt.Errorf("matcher.recall: %s, expected 0 or more", c.Recall)

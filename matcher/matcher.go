@@ -25,6 +25,7 @@ type Matcher struct {
 	metrics *metrics
 	clock   *clock
 	losses  *losses
+	pulse   Pulse
 	loader  *loader
 	rules   atomic.Pointer[Ruleset]
 	stuck   atomic.Pointer[[]string] // rules in whose midst a batch does not end
@@ -77,6 +78,9 @@ func (m *Matcher) Run(ctx context.Context) error {
 	g.Go(func() error { m.watchdog(ctx, workers); return nil })
 	reloaded := make(chan struct{}, 1)
 	g.Go(func() error { return m.announce(ctx, reloaded) })
+	if m.pulse != nil {
+		g.Go(func() error { m.follow(ctx); return nil })
+	}
 	if m.cfg.Watch {
 		g.Go(func() error { return m.watch(ctx, reloaded) })
 	}

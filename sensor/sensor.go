@@ -336,5 +336,10 @@ func (s *Sensor) Health() (counters map[string]uint64, detail map[string]any) {
 	if broken != nil {
 		detail["spill_error"] = broken.Error()
 	}
+	if g, ok := s.src.(Guarded); ok {
+		if found := g.Tampered(); len(found) > 0 {
+			detail[msg.DetailTampered] = found
+		}
+	}
 	return counters, detail
 }

@@ -34,6 +34,14 @@ type Patient interface {
 	Patient() bool
 }
 
+// Guarded is implemented by a [Source] that looks after what is its own.
+type Guarded interface {
+	Source
+	// Tampered lists what it found changed by others, in the order in which it
+	// found it; the list only grows.
+	Tampered() []string
+}
+
 // Publisher stores batches.
 type Publisher interface {
 	// Publish takes the batch over and calls done once, from any goroutine,

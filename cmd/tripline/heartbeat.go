@@ -35,14 +35,32 @@ func (p *pipeline) beat(ctx context.Context, notReady func() []string) error {
 		}
 		select {
 		case <-ctx.Done():
+			p.sayEnded(ctx, started)
 			return nil
 		case <-ticker.C:
 		}
 	}
 }
 
-func (p *pipeline) publishBeat(ctx context.Context, s part, started time.Time, ready bool) {
+// sayEnded tells that the stages of this process end in order, unlike those
+// that are killed.
+func (p *pipeline) sayEnded(ctx context.Context, started time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	for _, s := range p.parts {
+		p.publishBeat(ctx, s, started, false, msg.DetailEnded)
+	}
+}
+
+// publishBeat publishes a heartbeat; marks are true in its detail.
+func (p *pipeline) publishBeat(ctx context.Context, s part, started time.Time, ready bool, marks ...string) {
 	counters, detail := s.health()
+	for _, mark := range marks {
+		if detail == nil {
+			detail = map[string]any{}
+		}
+		detail[mark] = true
+	}
 	h := msg.Heartbeat{
 		Stage: s.stage, Instance: p.cfg.Host + "-" + strconv.Itoa(os.Getpid()), Host: p.cfg.Host, PID: os.Getpid(),
 		Version: version, Started: started.UTC(), Time: time.Now().UTC(), Ready: ready,

@@ -196,6 +196,7 @@ func (p *pipeline) addMatcher(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	p.needed = func() []string { return m.Rules().Events() }
+	m.Follow(p.bus)
 	run := func(ctx context.Context) error {
 		err := m.Run(ctx)
 		// Hand the partitions over at once instead of letting them time out.

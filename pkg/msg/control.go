@@ -43,3 +43,12 @@ type Heartbeat struct {
 	// Detail is the stage's own: enabled events, loaded rules, sinks.
 	Detail map[string]any `json:"detail,omitempty"`
 }
+
+// Keys of a heartbeat's detail that others than its stage look at.
+const (
+	// DetailEnded is true in the last heartbeat of an instance that ends in
+	// order.
+	DetailEnded = "ended"
+	// DetailTampered lists what a sensor found changed that is its own.
+	DetailTampered = "tampered"
+)

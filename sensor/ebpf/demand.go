@@ -45,6 +45,7 @@ func (s *Source) Want(events []msg.EventDemand) map[string]string {
 		want[e.ID] = append(want[e.ID], d)
 	}
 	s.apply(want)
+	s.remember()
 	if s.running {
 		if err := s.attachCalls(); err != nil {
 			for id := range want {

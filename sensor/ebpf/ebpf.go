@@ -19,7 +19,7 @@ import (
 	"github.com/tripline/tripline/sensor"
 )
 
-var _ sensor.Source = (*Source)(nil)
+var _ sensor.Guarded = (*Source)(nil)
 
 // Source watches the running kernel. Make one with [New].
 type Source struct {
@@ -37,6 +37,7 @@ type Source struct {
 	mu      sync.Mutex
 	shared  shared
 	links   map[string]*bpf.BPFLink
+	guard   guard
 	enabled map[catalogue.ID]bool
 	running bool
 	closed  bool
@@ -141,6 +142,12 @@ func (s *Source) attach(name string) error {
 		return explain(err, "attaching "+name)
 	}
 	s.links[name] = l
+	if info, err := infoOfLink(l.FileDescriptor()); err == nil {
+		if s.guard.links == nil {
+			s.guard.links = make(map[string]linkInfo)
+		}
+		s.guard.links[name] = info
+	}
 	return nil
 }
 
@@ -151,6 +158,7 @@ func (s *Source) detach(name string) {
 		return
 	}
 	delete(s.links, name)
+	delete(s.guard.links, name)
 	if err := l.Destroy(); err != nil {
 		s.log.Warn("a kernel program could not be detached", "program", name, "error", err)
 	}
@@ -206,6 +214,7 @@ func (s *Source) Run(ctx context.Context, emit func(*msg.Batch)) error {
 	}
 	s.poll(ctx, reader, func(read int) {
 		s.folds.takeDue(folded)
+		s.look(time.Now())
 		if read == 0 || batch.old(time.Now()) {
 			flush()
 		}

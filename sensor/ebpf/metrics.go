@@ -9,6 +9,7 @@ type metrics struct {
 	batches   prometheus.Counter
 	malformed prometheus.Counter
 	pending   *prometheus.GaugeVec
+	tampered  prometheus.Counter
 }
 
 // skips names what is counted in place of being recorded, by tl_skipped.
@@ -25,6 +26,9 @@ func newMetrics(reg prometheus.Registerer, lost func() float64, skipped func(wha
 		malformed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tripline_sensor_kernel_malformed_total", Help: "Records that could not be decoded.",
 		}),
+		tampered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tripline_sensor_kernel_tampered_total", Help: "Times that something of the sensor's in the kernel was found changed by others.",
+		}),
 		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tripline_sensor_kernel_pending_bytes", Help: "Bytes in the ring when it was last looked at.",
 		}, []string{"ring"}),
@@ -32,7 +36,7 @@ func newMetrics(reg prometheus.Registerer, lost func() float64, skipped func(wha
 	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "tripline_sensor_kernel_lost_total", Help: "Records that found their ring full.",
 	}, lost)
-	all := []prometheus.Collector{m.records, m.batches, m.malformed, m.pending, dropped}
+	all := []prometheus.Collector{m.records, m.batches, m.malformed, m.pending, m.tampered, dropped}
 	for i, why := range skips() {
 		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tripline_sensor_kernel_skipped_total", Help: "What was left out in the kernel, without a record, by why: out of scope, or without the arguments that are asked for.",
