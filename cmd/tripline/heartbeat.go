@@ -21,14 +21,18 @@ func (p *pipeline) beat(ctx context.Context, notReady func() []string) error {
 	ticker := time.NewTicker(whileStarting)
 	defer ticker.Stop()
 	var last time.Time
+	sys := newSupervisor(p.log)
+	defer sys.stopping()
 	for {
 		reasons := notReady()
 		if len(reasons) == 0 && !p.isReady.Swap(true) {
 			p.log.Info("ready", "stages", strings.Join(p.stages(), " "))
+			sys.ready()
 			ticker.Reset(beatInterval)
 		}
 		if now := time.Now(); now.Sub(last) >= beatInterval-whileStarting {
 			last = now
+			sys.alive()
 			for _, s := range p.parts {
 				p.publishBeat(ctx, s, started, len(reasons) == 0)
 			}
