@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,13 +28,17 @@ const composeDir = "../../deploy/compose"
 type stack struct {
 	*engine
 	t        *testing.T
-	receiver string // id of the container that is told
+	receiver string   // id of the container that is told
+	more     []string // further files of Compose
 }
 
 // compose is a command of Compose on the stack, with what the test adds to it.
 func (s *stack) compose(args ...string) []string {
-	files := []string{"compose", "--project-directory", composeDir, "-f", composeDir + "/compose.yaml", "-f", "stack/compose.yaml"}
-	return append(files, args...)
+	all := []string{"compose", "--project-directory", composeDir}
+	for _, f := range append([]string{composeDir + "/compose.yaml", "stack/compose.yaml"}, s.more...) {
+		all = append(all, "-f", f)
+	}
+	return append(all, args...)
 }
 
 // container is what Compose tells of one.
@@ -203,9 +208,15 @@ func newStack(t *testing.T) *stack {
 
 	s.images()
 	t.Cleanup(s.down)
+	s.up()
+	return s
+}
+
+// up starts the stack with three matchers, or brings it in line.
+func (s *stack) up() {
+	s.t.Helper()
 	s.try(s.compose("up", "--detach", "--scale", "matcher=3", "--wait", "--wait-timeout", "120")...)
 	s.receiver = s.of("receiver")[0].ID
-	return s
 }
 
 // images makes those of the stages and of the attacker as a user does, and the
@@ -278,6 +289,25 @@ func TestStack(t *testing.T) {
 	s.healthy()
 	s.restarted(map[string]int{"nats": 0, "sensor": 0, "enricher": 0, "matcher": 1, "notifier": 1})
 	s.once(attackers)
+	t.Run("keys", s.keys)
+}
+
+// keys gives each stage a key of its own and TLS, as the README says, and looks
+// whether attacks are told as before, and nobody without a key is let in.
+func (s *stack) keys(t *testing.T) {
+	dir := filepath.Join(s.dir, "keys")
+	t.Setenv("TRIPLINE_KEYS", dir)
+	run(t, composeDir+"/make-keys")
+	s.more = []string{composeDir + "/compose.keys.yaml"}
+	s.up()
+	s.healthy()
+	s.told(s.attack(), s.demoRules())
+	out, err := s.docker(s.compose("exec", "-T", "-e", "TRIPLINE_NKEY=", "nats", "tripline", "status", "--nats", "tls://nats:4222", "--tls-ca", "/etc/tripline/nats/servers/nats/server.crt")...).CombinedOutput()
+	if err == nil || !strings.Contains(strings.ToLower(string(out)), "authoriz") {
+		t.Errorf("without a key: %v, %s", err, out)
+	}
+	// The keys go with the test, and the stack is taken down after it.
+	s.more = nil
 }
 
 // restarted looks whether those that were killed, and no others, were started
@@ -312,6 +342,7 @@ func (s *stack) once(attackers []string) {
 
 // pages asks every stage for its pages, from inside the network.
 func (s *stack) pages(t *testing.T) {
+	exported := map[string]bool{}
 	for _, stage := range []string{"nats", "sensor", "enricher", "matcher", "notifier"} {
 		for page, want := range map[string]string{
 			"healthz": "ok", "readyz": "ok", "metrics": "tripline_build_info{",
@@ -320,6 +351,49 @@ func (s *stack) pages(t *testing.T) {
 			if !strings.HasPrefix(got, "200 OK\n") || !strings.Contains(got, want) {
 				t.Errorf("%s of %s is %q, want 200 with %q", page, stage, tail(got), want)
 			}
+			for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)[{ ]`).FindAllStringSubmatch(got, -1) {
+				exported[m[1]] = true
+			}
 		}
 	}
+	dashboardMetrics(t, exported)
+}
+
+// dashboardMetrics looks whether the running stages export what the dashboard
+// and the alerts ask for.
+func dashboardMetrics(t *testing.T, exported map[string]bool) {
+	t.Helper()
+	// These have a label whose value is known when it first happens; the file and
+	// the name in it say that they are exported then.
+	late := map[string]string{
+		"tripline_sensor_dropped_events_total":     "sensor/metrics.go tripline_sensor_dropped_events_total",
+		"tripline_enricher_lost_events_total":      "enricher/metrics.go lost_events_total",
+		"tripline_notifier_dead_total":             "notifier/metrics.go dead_total",
+		"tripline_notifier_failures_total":         "notifier/metrics.go failures_total",
+		"tripline_notifier_latency_seconds_bucket": "notifier/metrics.go latency_seconds",
+	}
+	named := map[string]bool{}
+	for _, f := range []string{"dashboards/tripline.json", "alerts.yml"} {
+		b, err := os.ReadFile(composeDir + "/observability/" + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`\b(tripline|process)_[a-z_]+`).FindAllString(string(b), -1) {
+			named[name] = true
+		}
+	}
+	if len(named) < 20 {
+		t.Fatalf("only %d metrics are named", len(named))
+	}
+	for name := range named {
+		if exported[name] {
+			continue
+		}
+		file, own, ok := strings.Cut(late[name], " ")
+		b, err := os.ReadFile(filepath.Join("../..", file))
+		if !ok || err != nil || !strings.Contains(string(b), `"`+own+`"`) {
+			t.Errorf("no stage exports %s", name)
+		}
+	}
+	t.Logf("%d metrics are named, %d exported", len(named), len(exported))
 }
