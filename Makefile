@@ -79,7 +79,7 @@ E2E := TRIPLINE_BIN=$(CURDIR)/$(BIN) NATS_BIN=$(CURDIR)/$(NATS)
 deps-test: ## install what the tests need
 	@scripts/deps test
 	@$(MAKE) --no-print-directory $(NATS)
-	@scripts/deps-promtool bin/tools/promtool
+	@scripts/deps-prometheus bin/tools
 
 .PHONY: test
 test: deps-test ## install what the tests need and run all of them (root and Docker tests run where they can)
