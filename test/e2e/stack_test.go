@@ -250,7 +250,7 @@ func (s *stack) down() {
 		out, _ := s.docker(s.compose("logs", "--no-color", "--tail", "15", "nats", "sensor", "enricher", "matcher", "notifier")...).CombinedOutput()
 		s.t.Logf("the stack's logs\n%s", tail(string(out)))
 	}
-	s.try(s.compose("--profile", "demo", "down", "--volumes", "--remove-orphans", "--rmi", "all", "--timeout", "20")...)
+	s.try(s.compose("--profile", "demo", "--profile", "observability", "down", "--volumes", "--remove-orphans", "--rmi", "all", "--timeout", "20")...)
 	for what, args := range map[string][]string{
 		"container": {"ps", "--all", "--quiet"},
 		"volume":    {"volume", "ls", "--quiet"},
