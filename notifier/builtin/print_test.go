@@ -32,6 +32,7 @@ sinks:
      header_files: {Authorization: /s/auth}, timeout: 1m30s, tls: {ca_file: /ca, cert_file: /c, key_file: /k}}
   - {name: c2, type: webhook, url_file: /s/url, payload: cloudevents}
   - {name: d, type: slack, url_file: /s/slack, timeout: 3s}
+  - {name: d2, type: slack, token_file: /s/slackbot, channel: C0123456789, thread: 1h}
   - {name: e, type: alertmanager, url_file: /s/am, username: u, password_file: /s/pw, labels: {cluster: "1"}}
   - {name: f, type: syslog, network: tls, address: "h:1", facility: local3, data_id: "x@1", tls: {server_name: y}}
   - {name: g, type: discord, url_file: /s/discord}

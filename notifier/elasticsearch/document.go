@@ -56,7 +56,8 @@ type rule struct {
 
 type group struct {
 	*msg.Group
-	By []pair `json:"by,omitempty"`
+	By      []pair       `json:"by,omitempty"`
+	Samples []msg.Sample `json:"samples,omitempty"`
 }
 
 type event struct {
@@ -102,7 +103,11 @@ func document(d *msg.Detection) doc {
 		Rule: rule{d.Rule, pairs(d.Rule.Properties)}, Event: newEvent(d.Event),
 	}
 	if d.Group != nil {
-		out.Group = &group{d.Group, labels(d.Group.By)}
+		out.Group = &group{Group: d.Group, By: labels(d.Group.By)}
+		for _, s := range d.Group.Samples {
+			s.Output = fit(s.Output)
+			out.Group.Samples = append(out.Group.Samples, s)
+		}
 	}
 	return out
 }

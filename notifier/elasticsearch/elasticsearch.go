@@ -146,7 +146,7 @@ func (s *Sink) add(body *bytes.Buffer, stored *msg.Stored) error {
 	}
 	body.Write(what)
 	body.WriteByte('\n')
-	body.Write(doc)
+	body.Write(render.JSONForTerminal(doc))
 	body.WriteByte('\n')
 	return nil
 }

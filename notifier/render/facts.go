@@ -22,7 +22,7 @@ func Facts(d *msg.Detection) []Fact {
 		}
 	}
 	if g := d.Group; g != nil {
-		add("Times", strconv.Itoa(g.Count)+" from "+clock(g.First)+" to "+clock(g.Last))
+		add("Times", times(g))
 	}
 	add("Rule", d.Rule.ID)
 	add("Host", d.Host)
@@ -58,6 +58,11 @@ func Facts(d *msg.Detection) []Fact {
 		}
 	}
 	return out
+}
+
+// times says how many detections a roll-up stands for, and of when.
+func times(g *msg.Group) string {
+	return strconv.Itoa(g.Count) + " from " + clock(g.First) + " to " + clock(g.Last)
 }
 
 // clock is a time for people.

@@ -37,6 +37,9 @@ func Classic(d *msg.Detection) []byte {
 	if d.Output != "" && d.Output != d.Rule.Name {
 		line("Output", Terminal(d.Output))
 	}
+	if d.Group != nil {
+		line("Times", times(d.Group))
+	}
 	return b.Bytes()
 }
 
@@ -58,6 +61,9 @@ func Falco(d *msg.Detection) []byte {
 			b.WriteByte('=')
 			b.WriteString(Terminal(f[1]))
 		}
+	}
+	if d.Group != nil {
+		b.WriteString(" times=" + times(d.Group))
 	}
 	b.WriteByte('\n')
 	return b.Bytes()

@@ -21,6 +21,7 @@ func Samples() []Sample {
 		{"container", Container()},
 		{"hostile", Hostile()},
 		{"bare", Bare()},
+		{"rollup", RollUp()},
 		{"huge", Huge()},
 	}
 }
@@ -111,6 +112,20 @@ func Hostile() *msg.Detection {
 	c := d.Event.Container
 	c.Name, c.Image, c.Labels = HostileText, HostileText, map[string]string{HostileText: HostileText}
 	d.Values = map[string]any{"proc.name": HostileText}
+	return d
+}
+
+// RollUp stands for many detections, whose samples hold [HostileText].
+func RollUp() *msg.Detection {
+	d := Container()
+	d.ID = "66666666666666666666666666666666"
+	d.Group = &msg.Group{
+		By: map[string]string{"rule": d.Rule.ID, "container": HostileText}, Count: 1234, First: d.Time.Add(-5 * time.Minute), Last: d.Time,
+		Samples: []msg.Sample{
+			{ID: "a", Time: d.Time.Add(-5 * time.Minute), Host: d.Host, Output: "A shell was spawned"},
+			{ID: "b", Time: d.Time, Host: d.Host, Output: HostileText},
+		},
+	}
 	return d
 }
 

@@ -10,7 +10,10 @@ import (
 )
 
 // Sink posts to Slack.
-type Sink struct{ poster *httppost.Poster }
+type Sink struct {
+	poster *httppost.Poster // an incoming webhook, or
+	bot    *bot
+}
 
 var _ notifier.Sink = (*Sink)(nil)
 
@@ -19,15 +22,25 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.bot() {
+		b, err := newBot(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return &Sink{bot: b}, nil
+	}
 	p, err := cfg.Open(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{p}, nil
+	return &Sink{poster: p}, nil
 }
 
 // Deliver posts one detection.
 func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
+	if s.bot != nil {
+		return s.bot.deliver(ctx, d)
+	}
 	body, err := render.JSON(compose(d))
 	if err != nil {
 		return notifier.FailForGood(notifier.ReasonTemplate, err)
@@ -36,4 +49,9 @@ func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
 }
 
 // Close lets go of idle connections.
-func (s *Sink) Close() error { return s.poster.Close() }
+func (s *Sink) Close() error {
+	if s.bot != nil {
+		return s.bot.close()
+	}
+	return s.poster.Close()
+}

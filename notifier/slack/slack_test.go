@@ -47,7 +47,7 @@ func TestSlackObeysNothing(t *testing.T) {
 	r := sinktest.NewReceiver(t)
 	s := build(t, r.URL, time.Minute)
 	defer s.(*slack.Sink).Close()
-	ours := regexp.MustCompile("^(\\*[A-Za-z&; ]+\\*\n)?(`[^`]+`|```\n[^`]*\n```|–)$|^[0-9TZ:.-]+  `[^`]+`$")
+	ours := regexp.MustCompile("^(\\*[A-Za-z0-9&; ]+\\*\n)?(`[^`]+`|```\n[^`]*\n```|–)$|^[0-9TZ:.-]+  `[^`]+`$")
 	amp := regexp.MustCompile(`&(amp|lt|gt);`)
 	for _, sample := range sinktest.Samples() {
 		if err := s.Deliver(t.Context(), sample.Detection); err != nil {

@@ -94,6 +94,13 @@ func (p *Poster) PostAnswer(ctx context.Context, body []byte, limit int64) ([]by
 	return p.client.Ask(ctx, req, limit)
 }
 
+// To is the same for what is below the URL, over the same connections.
+func (p *Poster) To(path string) *Poster {
+	q := *p
+	q.url = p.url.JoinPath(path)
+	return &q
+}
+
 // Redact hides the secrets of the request in a text.
 func (p *Poster) Redact(text string) string { return notifier.Redact(text, p.client.secrets...) }
 
