@@ -269,7 +269,7 @@ func (d *deliverer) buryOne(ctx context.Context, found *msg.Detection, cause err
 	d.m.dead.WithLabelValues(d.name, string(reason)).Inc()
 	d.mu.Lock()
 	d.state.Dead++
-	news := d.state.Open == false || tries > 0
+	news := !d.state.Open || tries > 0
 	d.mu.Unlock()
 	if news {
 		d.log.Error("a detection could not be delivered and is a dead letter now",

@@ -97,15 +97,6 @@ func (s *store) hand(sink string, i int) msg.Delivery[*msg.Stored] {
 	}}
 }
 
-// add stores one more.
-func (s *store) add(d *msg.Detection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.items = append(s.items, d)
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
 // everything is the policy that tells all sinks of all.
 func everything(t *testing.T) *policy.Policy {
 	t.Helper()

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	natsgo "github.com/nats-io/nats.go"    //nolint:depguard // a subscriber that is not ours
+	"github.com/nats-io/nats.go/jetstream" //nolint:depguard // and a stream
 
 	"github.com/tripline/tripline/internal/bus/bustest"
 	"github.com/tripline/tripline/notifier"

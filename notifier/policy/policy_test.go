@@ -96,6 +96,7 @@ func found(id string, change ...func(*msg.Detection)) *msg.Detection {
 func rule(id string) func(*msg.Detection)          { return func(d *msg.Detection) { d.Rule.ID = id } }
 func host(h string) func(*msg.Detection)           { return func(d *msg.Detection) { d.Host = h } }
 func priority(p msg.Priority) func(*msg.Detection) { return func(d *msg.Detection) { d.Priority = p } }
+
 func at(after time.Duration) func(d *msg.Detection) {
 	return func(d *msg.Detection) { d.Time = noon().Add(after) }
 }
@@ -106,15 +107,29 @@ func TestMatch(t *testing.T) {
 		match string
 		want  bool
 	}{
-		{"priority: warning", true}, {"priority: error", false}, {"priority: debug", true},
-		{"rule: [R1]", true}, {"rule: ['Rule *']", true}, {"rule: [R, R11]", false}, {"rule: ['R?']", true},
-		{"tag: [shell]", true}, {"tag: ['T*']", true}, {"tag: [net]", false},
-		{"host: ['web-*']", true}, {"host: ['db-*', 'web-2']", false},
-		{"container: [shop]", true}, {"container: ['']", false},
-		{"image: ['*/team/*']", true}, {"image: ['registry.5000*']", false},
-		{"namespace: [prod]", true}, {"namespace: [dev]", false}, {"pod: ['shop-?']", true},
-		{"condition: comm=sh", true}, {"condition: comm=ls", false},
-		{"{rule: [R1], host: [other]}", false}, {"{rule: [R1], tag: [shell], priority: warning}", true},
+		{"priority: warning", true},
+		{"priority: error", false},
+		{"priority: debug", true},
+		{"rule: [R1]", true},
+		{"rule: ['Rule *']", true},
+		{"rule: [R, R11]", false},
+		{"rule: ['R?']", true},
+		{"tag: [shell]", true},
+		{"tag: ['T*']", true},
+		{"tag: [net]", false},
+		{"host: ['web-*']", true},
+		{"host: ['db-*', 'web-2']", false},
+		{"container: [shop]", true},
+		{"container: ['']", false},
+		{"image: ['*/team/*']", true},
+		{"image: ['registry.5000*']", false},
+		{"namespace: [prod]", true},
+		{"namespace: [dev]", false},
+		{"pod: ['shop-?']", true},
+		{"condition: comm=sh", true},
+		{"condition: comm=ls", false},
+		{"{rule: [R1], host: [other]}", false},
+		{"{rule: [R1], tag: [shell], priority: warning}", true},
 	} {
 		t.Run(c.match, func(t *testing.T) {
 			m := c.match

@@ -28,7 +28,9 @@ func BenchmarkToFile(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, c := range []struct{ name, sink string }{
-		{"json", "format: json"}, {"falco", "format: falco"}, {"classic", "format: classic"},
+		{"json", "format: json"},
+		{"falco", "format: falco"},
+		{"classic", "format: classic"},
 		{"template", "format: template, template: \"{{.Time | rfc3339}} {{.Host}} {{.Output}}\\n\""},
 	} {
 		b.Run(c.name, func(b *testing.B) {
