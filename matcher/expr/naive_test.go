@@ -118,10 +118,10 @@ func (n *naive) compares(c *ast.Check) bool {
 				hits++
 			}
 		}
-		switch {
-		case c.Mod == "oneof":
+		switch c.Mod {
+		case "oneof":
 			return hits == 1
-		case c.Mod == "allof":
+		case "allof":
 			return hits == len(right) && hits > 0
 		}
 		return hits > 0

@@ -138,7 +138,7 @@ func describe(construct func() detect.Signature) (rule matcher.Rule, err error) 
 	}
 	if w, ok := sig.(detect.Windowed); ok {
 		if rule.Window = w.Window(); rule.Window < 0 {
-			return rule, fmt.Errorf("Window: %s, expected 0 or more", rule.Window)
+			return rule, fmt.Errorf("a window of %s, expected 0 or more", rule.Window)
 		}
 	}
 	return rule, nil
