@@ -27,8 +27,9 @@ type fake struct {
 	tell  func(Change)
 }
 
-func (*fake) Name() string     { return "docker" }
-func (*fake) Endpoint() string { return "fake" }
+func (*fake) Name() string { return "docker" }
+
+func (f *fake) Endpoint() string { return fmt.Sprintf("fake %p", f) }
 
 func (f *fake) Inspect(_ context.Context, id string) (*msg.Container, error) {
 	f.mu.Lock()
@@ -62,7 +63,7 @@ func (f *fake) set(err error, known ...*msg.Container) {
 }
 
 // newStep runs a step that asks f until the test ends.
-func newStep(t *testing.T, f *fake, configure func(*Config)) *Step {
+func newStep(t *testing.T, f *fake, configure func(*Config), more ...*fake) *Step {
 	t.Helper()
 	if _, err := os.Stat("/proc/sys/kernel/random/boot_id"); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("needs the boot id")
@@ -72,7 +73,11 @@ func newStep(t *testing.T, f *fake, configure func(*Config)) *Step {
 	if configure != nil {
 		configure(&cfg)
 	}
-	s, err := New(cfg, []Runtime{f}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	runtimes := []Runtime{f}
+	for _, r := range more {
+		runtimes = append(runtimes, r)
+	}
+	s, err := New(cfg, runtimes, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +169,8 @@ func TestHealthChecks(t *testing.T) {
 
 func TestAllThatCanBeTold(t *testing.T) {
 	f := &fake{}
-	s := newStep(t, f, func(c *Config) { c.Wait = time.Hour })
+	// The other, which has no such container, may answer first or last.
+	s := newStep(t, f, func(c *Config) { c.Wait = time.Hour }, &fake{})
 	f.set(ErrAll, &msg.Container{Id: testID, Name: "web", Completeness: msg.Completeness_COMPLETENESS_PARTIAL})
 	row := func() *msg.Process { return &msg.Process{Pid: 1, Cgroup: "/docker/" + testID} }
 	enrich(s, row().Cgroup, row())

@@ -23,6 +23,7 @@ type entry struct {
 	tried   int
 	open    int       // questions not yet answered
 	heard   bool      // some runtime failed to answer rather than said no
+	all     bool      // some runtime said that it can tell no more
 	settled bool      // nothing more is expected
 	again   time.Time // when a settled one without an answer is asked for again
 	stale   bool      // to be asked for once more when the open question is answered
@@ -96,7 +97,7 @@ func (s *Step) ask(e *entry, now time.Time) {
 	if e.since.IsZero() || e.settled {
 		e.since, e.tried = now, 0
 	}
-	e.settled, e.heard = false, false
+	e.settled, e.heard, e.all = false, false, false
 	e.tried++
 	for _, b := range s.backends {
 		if e.runtime != "" && b.Name() != e.runtime {
@@ -128,8 +129,10 @@ func (s *Step) answer(ctx context.Context, b *backend, e *entry, c *msg.Containe
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.open--
-	all := errors.Is(err, ErrAll)
-	if err != nil && !errors.Is(err, ErrNotFound) && !all {
+	switch {
+	case errors.Is(err, ErrAll):
+		e.all = true
+	case err != nil && !errors.Is(err, ErrNotFound):
 		e.heard = true
 	}
 	// Of two interfaces of a runtime the one that knows more counts.
@@ -151,7 +154,7 @@ func (s *Step) answer(ctx context.Context, b *backend, e *entry, c *msg.Containe
 	if e.complete() {
 		return
 	}
-	if e.tried >= s.cfg.Tries || all && !e.heard {
+	if e.tried >= s.cfg.Tries || e.all && !e.heard {
 		s.settle(e, now)
 		return
 	}

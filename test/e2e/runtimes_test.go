@@ -19,7 +19,13 @@ import (
 func configured(t *testing.T, runtimes ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tripline.yaml")
-	text := "enricher:\n  runtimes:\n"
+	text := "enricher:\n"
+	if os.Getenv("TRIPLINE_TEST_CONTAINERS") == "" {
+		// A few on a machine of any speed: only what is counted is counted
+		// with the limits that hold unless configured.
+		text += "  hold_for: 10s\n  container: {wait: 10s, timeout: 10s}\n"
+	}
+	text += "  runtimes:\n"
 	for _, r := range runtimes {
 		text += "  - {" + r + "}\n"
 	}
@@ -68,80 +74,59 @@ func TestShortLivedContainers(t *testing.T) {
 		n, _ = strconv.Atoi(text)
 	}
 	binary(t)
+	engine, ctd, pod, bare := dockertest.Start(t), containerdtest.Start(t), podmantest.Start(t), podmantest.Start(t)
+	pod.StartService(t)
+	serve, url := bus(t)
+	start(t, append([]string{"run", "nats", "sensor", "enricher", "--config", configured(t,
+		"kind: docker, socket: "+engine.Socket, "kind: containerd, socket: "+ctd.Socket,
+		"kind: podman, socket: "+pod.Socket, "kind: podman, storage: "+bare.Storage)}, serve...)...).ready()
+	connected(t, url, 5)
+	shop := containerdtest.Pod{Name: "shop", Namespace: "prod", UID: "6f8fa6a4-8b1c-4d8e-9a53-0f1b2c3d4e5f"}
+	sandbox := ctd.RunPod(t, shop)
 	for _, c := range []struct {
 		name string
-		// prepare returns the runtimes to ask, and a function that makes,
-		// starts and removes a container and returns its id.
-		prepare func(t *testing.T) (runtime string, up int, once func(name string, cmd []string) string)
+		// once makes, starts and removes a container and returns its id.
+		once func(t *testing.T, name string, cmd []string) string
 		// partial says that no more is to be had.
 		partial bool
 		pod     string
-		image   string
 	}{
-		{"docker", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := dockertest.Start(t)
-			return "kind: docker, socket: " + e.Socket, 1, func(name string, cmd []string) string {
-				id := e.Create(t, name, dockertest.Spec{Cmd: cmd})
-				e.StartContainer(t, id)
-				e.Wait(t, id)
-				e.Remove(t, id)
-				return id
-			}
-		}, false, "", dockertest.Image},
-		{"containerd, pods", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := containerdtest.Start(t)
-			pod := containerdtest.Pod{Name: "shop", Namespace: "prod", UID: "6f8fa6a4-8b1c-4d8e-9a53-0f1b2c3d4e5f"}
-			sandbox := ""
-			return "kind: containerd, socket: " + e.Socket, 2, func(name string, cmd []string) string {
-				if sandbox == "" {
-					sandbox = e.RunPod(t, pod)
-				}
-				id := e.CreateIn(t, pod, sandbox, name, nil, cmd...)
-				e.StartContainer(t, id)
-				e.Wait(t, id)
-				e.RemoveContainer(t, id)
-				return id
-			}
-		}, false, "shop", containerdtest.Image},
-		{"containerd, sandboxes of pods", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := containerdtest.Start(t)
-			return "kind: containerd, socket: " + e.Socket, 2, func(name string, _ []string) string {
-				sandbox := e.RunPod(t, containerdtest.Pod{Name: name, Namespace: "prod", UID: "uid-of-" + name})
-				e.AwaitPod(t, sandbox)
-				e.RemovePod(t, sandbox)
-				return sandbox
-			}
-		}, false, "box", containerdtest.Image},
-		{"containerd, other namespaces", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := containerdtest.Start(t)
-			return "kind: containerd, socket: " + e.Socket, 2, func(name string, cmd []string) string {
-				e.Create(t, name, nil, cmd...)
-				e.Ctr(t, "tasks", "start", name) // until it has ended
-				e.Ctr(t, "containers", "rm", name)
-				return containerdtest.Namespace + "/" + name
-			}
-		}, false, "", containerdtest.Image},
-		{"podman with its service", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := podmantest.Start(t)
-			e.StartService(t)
-			return "kind: podman, socket: " + e.Socket, 1, podmanOnce(t, e)
-		}, false, "", podmantest.Image},
-		{"podman without", func(t *testing.T) (string, int, func(string, []string) string) {
-			e := podmantest.Start(t)
-			return "kind: podman, storage: " + e.Storage, 1, podmanOnce(t, e)
-		}, true, "", podmantest.Image},
+		{"docker", func(t *testing.T, name string, cmd []string) string {
+			id := engine.Create(t, name, dockertest.Spec{Cmd: cmd})
+			engine.StartContainer(t, id)
+			engine.Wait(t, id)
+			engine.Remove(t, id)
+			return id
+		}, false, ""},
+		{"containerd, pods", func(t *testing.T, name string, cmd []string) string {
+			id := ctd.CreateIn(t, shop, sandbox, name, nil, cmd...)
+			ctd.StartContainer(t, id)
+			ctd.Wait(t, id)
+			ctd.RemoveContainer(t, id)
+			return id
+		}, false, "shop"},
+		{"containerd, sandboxes of pods", func(t *testing.T, name string, _ []string) string {
+			id := ctd.RunPod(t, containerdtest.Pod{Name: name, Namespace: "prod", UID: "uid-of-" + name})
+			ctd.AwaitPod(t, id)
+			ctd.RemovePod(t, id)
+			return id
+		}, false, "box"},
+		{"containerd, other namespaces", func(t *testing.T, name string, cmd []string) string {
+			ctd.Create(t, name, nil, cmd...)
+			ctd.Ctr(t, "tasks", "start", name) // until it has ended
+			ctd.Ctr(t, "containers", "rm", name)
+			return containerdtest.Namespace + "/" + name
+		}, false, ""},
+		{"podman with its service", podmanOnce(pod), false, ""},
+		{"podman without", podmanOnce(bare), true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			runtime, up, once := c.prepare(t)
-			serve, url := bus(t)
-			start(t, append([]string{"run", "nats", "sensor", "enricher", "--config", configured(t, runtime)}, serve...)...).ready()
-			connected(t, url, up)
 			w := watch(t, url)
 			ids := make([]string, n)
 			names := map[string]string{}
 			for i := range n {
 				name := fmt.Sprintf("box-%d", i)
-				ids[i] = once(name, entry(i))
+				ids[i] = c.once(t, name, entry(i))
 				names[ids[i]] = name
 			}
 			var execs, all known
@@ -168,7 +153,7 @@ func TestShortLivedContainers(t *testing.T) {
 			t.Logf("of %d first commands: %s; of all %d events of these containers: %s",
 				n, execs, all.complete+all.partial+all.none, all)
 			for id, box := range seen {
-				if box.Name != names[id] || box.GetImage().GetName() != c.image || !strings.HasPrefix(box.GetPod().GetName(), c.pod) {
+				if box.Name != names[id] || box.GetImage().GetName() != dockertest.Image || !strings.HasPrefix(box.GetPod().GetName(), c.pod) {
 					t.Errorf("%s: %v", id, box)
 				}
 			}
@@ -190,8 +175,8 @@ func isEntry(args []string) bool {
 	return len(args) == 2 && (args[0] == "/bin/true" && strings.HasPrefix(args[1], "entry-") || slices.Equal(args, []string{"/bin/sleep", "100000"}))
 }
 
-func podmanOnce(t *testing.T, e *podmantest.Engine) func(string, []string) string {
-	return func(name string, cmd []string) string {
+func podmanOnce(e *podmantest.Engine) func(*testing.T, string, []string) string {
+	return func(t *testing.T, name string, cmd []string) string {
 		id := e.Create(t, name, nil, cmd...)
 		e.Podman(t, "start", "--attach", id) // until it has ended
 		e.Podman(t, "rm", id)
