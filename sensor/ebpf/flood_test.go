@@ -103,10 +103,13 @@ func TestFoldTellsApart(t *testing.T) {
 // TestRingKeepsRoom floods a ring that is looked at too seldom with calls that
 // are all different: the flood is dropped, what others do is not.
 func TestRingKeepsRoom(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.RingBytes = 1 << 20
+	cfg := testConfig(t)
 	cfg.PollMin, cfg.PollMax = 200*time.Millisecond, 200*time.Millisecond
 	w := startWith(t, cfg, "getpriority", "setpriority")
+	// As if the ring were small.
+	w.Source.mu.Lock()
+	w.shared.m.ring_half = 1 << 19
+	w.Source.mu.Unlock()
 	onThread(t)
 	stop := make(chan bool)
 	done := make(chan int)
@@ -130,7 +133,7 @@ func TestRingKeepsRoom(t *testing.T) {
 	var pids []int
 	for range rounds {
 		time.Sleep(100 * time.Millisecond)
-		pids = append(pids, run(t, exec.Command("/usr/bin/nice", "-n", "1", "/bin/true")))
+		pids = append(pids, run(t, exec.Command(niceProgram(), "-n", "1", "/bin/true")))
 	}
 	close(stop)
 	made := <-done

@@ -49,8 +49,8 @@ func (w *watch) otherMap(name string) *bpf.BPFMapLow {
 // again.
 func TestTampering(t *testing.T) {
 	w := start(t, "setpriority", "security_file_open")
-	nice := func() { w.event("setpriority", of(niced(t, niceProgram, nil))) }
-	if _, err := exec.LookPath(niceProgram); err != nil {
+	nice := func() { w.event("setpriority", of(niced(t, niceProgram(), nil))) }
+	if _, err := exec.LookPath(niceProgram()); err != nil {
 		t.Skip(err)
 	}
 	nice()
@@ -84,7 +84,7 @@ func TestTampering(t *testing.T) {
 	if found := w.awaitTampering(2); !strings.Contains(found, "derive events") {
 		t.Errorf("found %q", found)
 	}
-	w.event("security_file_open", of(niced(t, niceProgram, nil)))
+	w.event("security_file_open", of(niced(t, niceProgram(), nil)))
 
 	// The descriptor of a link is taken away, by ptrace for example: the kernel
 	// detaches the program.

@@ -49,13 +49,19 @@ var programsOfTests = sync.OnceValues(func() (*loaded, error) {
 // The test's own process counts as any other.
 func start(t *testing.T, events ...string) *watch {
 	t.Helper()
+	return startWith(t, testConfig(t), events...)
+}
+
+// testConfig is the default configuration with the programs of all tests.
+func testConfig(t *testing.T) Config {
+	t.Helper()
 	needRoot(t)
 	cfg := DefaultConfig()
 	var err error
 	if cfg.loaded, err = programsOfTests(); err != nil {
 		t.Fatal(err)
 	}
-	return startWith(t, cfg, events...)
+	return cfg
 }
 
 func startWith(t *testing.T, cfg Config, events ...string) *watch {
