@@ -156,6 +156,10 @@ bench: ## what a system call costs, and how many events per second the pipeline 
 bench-sink: ## how many stored detections a second the notifier writes to a file
 	$(Q)$(GO) test -run '^$$' -benchtime 1x -count 3 -bench 'ToFile|Stage' ./test/notify
 
+.PHONY: bench-sensor
+bench-sensor: $(OBJECT) ## what the sensor costs: a call that nobody asked for, open+close, find and fork-exec, and floods within and beyond what the ring takes
+	$(Q)$(ROOT) $(GO) test -count=1 -run '^TestDrops$$' -v -bench 'Syscall|OpenClose|Commands|Flood' -benchtime 1x -timeout 15m ./sensor/ebpf | grep -v '^=== ' | tr '\t' '\n' | grep -v '^ *$$'
+
 .PHONY: bench-storm
 bench-storm: $(OBJECT) ## 55 attacks while one process opens and closes files at full speed for 30 s: how many does the sensor tell of?
 	$(Q)$(ROOT) env TRIPLINE_TEST_STORM=30s $(GO) test -count=1 -run '^TestStorm$$' -v -timeout 5m ./sensor/ebpf

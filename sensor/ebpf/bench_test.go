@@ -74,9 +74,11 @@ type benched struct {
 	stop   func()
 }
 
-func startBench(b *testing.B) *benched {
+func startBench(b *testing.B) *benched { return startBenchWith(b, DefaultConfig()) }
+
+func startBenchWith(b *testing.B, cfg Config) *benched {
 	needRoot(b)
-	s, err := New(DefaultConfig(), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := New(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -191,10 +193,13 @@ func attachBare(b *testing.B, m *bpf.Module, names ...string) func() func() {
 
 // BenchmarkFlood has one thread make a wanted call as fast as it can and prints
 // how many events per second came out in batches, how many were lost, and what
-// one cost the sensor in CPU time, memory management included.
+// one cost the sensor in CPU time, memory management included. Nothing is
+// folded: each call is a record.
 func BenchmarkFlood(b *testing.B) {
 	const calls = 3_000_000
-	w := startBench(b)
+	cfg := DefaultConfig()
+	cfg.Fold = false
+	w := startBenchWith(b, cfg)
 	w.Want([]msg.EventDemand{{Name: "getppid"}})
 	b.ResetTimer()
 	start, used := time.Now(), cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID)
@@ -206,6 +211,8 @@ func BenchmarkFlood(b *testing.B) {
 	w.stop()
 	used = cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - used
 	b.ReportMetric(float64(w.events)/wall.Seconds(), "events/s")
+	b.ReportMetric(float64(calls*b.N), "made")
+	b.ReportMetric(float64(w.events), "came-out")
 	b.ReportMetric(float64(w.lost()), "dropped")
 	b.ReportMetric(float64(used)/float64(w.events), "sensor-ns/event")
 }
