@@ -25,10 +25,17 @@ func floodOf(t *testing.T, calls int) int {
 	return run(t, cmd)
 }
 
+func startFolding(t *testing.T, events ...string) *watch {
+	t.Helper()
+	cfg := testConfig(t)
+	cfg.Fold = true
+	return startWith(t, cfg, events...)
+}
+
 // TestFold has a process repeat itself: each call is accounted for, in few
 // events, and the last of them comes before the end of the process.
 func TestFold(t *testing.T) {
-	w := start(t, "getppid")
+	w := startFolding(t, "getppid")
 	// The program makes some calls more to warm up.
 	const calls, warm = 200_000, 1000
 	pid := floodOf(t, calls)
@@ -64,7 +71,7 @@ func TestFold(t *testing.T) {
 // TestFoldTellsApart repeats two calls in turn, and a third now and then: what
 // is not the same is not counted as if it were.
 func TestFoldTellsApart(t *testing.T) {
-	w := start(t, "getpriority")
+	w := startFolding(t, "getpriority")
 	tid := onThread(t)
 	w.mark(t, 0)
 	const calls, every = 60_000, 5000
@@ -104,6 +111,7 @@ func TestFoldTellsApart(t *testing.T) {
 // are all different: the flood is dropped, what others do is not.
 func TestRingKeepsRoom(t *testing.T) {
 	cfg := testConfig(t)
+	cfg.Fold = true
 	cfg.PollMin, cfg.PollMax = 200*time.Millisecond, 200*time.Millisecond
 	w := startWith(t, cfg, "getpriority", "setpriority")
 	// As if the ring were small.

@@ -52,11 +52,13 @@ func start(t *testing.T, events ...string) *watch {
 	return startWith(t, testConfig(t), events...)
 }
 
-// testConfig is the default configuration with the programs of all tests.
+// testConfig is the default configuration with the programs of all tests, less
+// folding: a test that does a thing a thousand times wants a thousand events.
 func testConfig(t *testing.T) Config {
 	t.Helper()
 	needRoot(t)
 	cfg := DefaultConfig()
+	cfg.Fold = false
 	var err error
 	if cfg.loaded, err = programsOfTests(); err != nil {
 		t.Fatal(err)

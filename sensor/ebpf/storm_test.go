@@ -113,6 +113,7 @@ func TestStorm(t *testing.T) {
 func weather(t *testing.T, cfg storm.Config) {
 	log := slog.New(slog.DiscardHandler)
 	ec := testConfig(t)
+	ec.Fold = true
 	emptyScope(t, ec.loaded.module)
 	if os.Getenv(stormVariable) == "" {
 		// What others do on the machine would be a storm of its own.
