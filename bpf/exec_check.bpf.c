@@ -26,7 +26,7 @@ int BPF_PROG(enter_exec, struct pt_regs *regs)
 	call_resolve(regs, task, 0, &id);
 	p.words[0] = id.event;
 	bpf_get_current_comm(p.comm, sizeof(p.comm));
-	if (event_wanted(TL_EVENT_COMMIT_CREDS))
+	if (event_left(TL_EVENT_COMMIT_CREDS))
 		cred_fill(&p.cred, LOAD(task, cred));
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
 	return 0;
@@ -73,7 +73,7 @@ static __always_inline void bprm_check_emit(struct task_struct *task, struct lin
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct linux_binprm *bprm)
 {
-	bool check = event_wanted(TL_EVENT_BPRM_CHECK), creds = event_wanted(TL_EVENT_COMMIT_CREDS);
+	bool check = event_wanted(TL_EVENT_BPRM_CHECK), creds = event_left(TL_EVENT_COMMIT_CREDS);
 	struct task_struct *task = current_task();
 	u64 key = (u64)task;
 	struct pending *p;

@@ -80,7 +80,7 @@ int BPF_PROG(exit_identity, struct pt_regs *regs, long ret)
 		return 0;
 	if (event_wanted(TL_EVENT_SWITCH_TASK_NS))
 		spaces_emit(&h, p);
-	if (event_wanted(TL_EVENT_COMMIT_CREDS))
+	if (event_left(TL_EVENT_COMMIT_CREDS))
 		creds_emit(h.task, h.id, ret, &p->cred);
 	bpf_map_delete_elem(&pendings, &key);
 	return 0;

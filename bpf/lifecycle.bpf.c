@@ -96,6 +96,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* A call that did not come back: killed half way through execve. */
 	bpf_map_delete_elem(&saved, &key);
 	bpf_map_delete_elem(&pendings, &key);
+	bpf_map_delete_elem(&held, &key);
 	if (task->signal->live.counter > 0)
 		return 0;
 	out = is_task_out(task);

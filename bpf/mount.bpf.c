@@ -42,13 +42,20 @@ enum {
 
 static __always_inline void mount_call(const struct hook *h)
 {
-	struct scratch *s = hook_begin(h, TL_EVENT_SB_MOUNT);
+	struct saved *r = held_record(h, TL_EVENT_SB_MOUNT);
 	u64 flags = h->args[3];
+	struct scratch *s;
 
-	if (!s)
-		return;
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(u64)MS_MGC_MSK;
+	if (r) {
+		held_set(r, SB_MOUNT_FLAGS, flags);
+		held_output(r, h);
+		return;
+	}
+	s = hook_begin(h, TL_EVENT_SB_MOUNT);
+	if (!s)
+		return;
 	derived_set(s, SB_MOUNT_FLAGS, flags);
 	part_string(s, SB_MOUNT_DEV_NAME, (void *)h->args[0], true);
 	part_string(s, SB_MOUNT_TYPE, (void *)h->args[2], true);
@@ -58,8 +65,15 @@ static __always_inline void mount_call(const struct hook *h)
 
 static __always_inline void umount_call(const struct hook *h)
 {
-	struct scratch *s = hook_begin(h, TL_EVENT_SB_UMOUNT);
+	struct saved *r = held_record(h, TL_EVENT_SB_UMOUNT);
+	struct scratch *s;
 
+	if (r) {
+		held_set(r, SB_UMOUNT_FLAGS, h->args[1]);
+		held_output(r, h);
+		return;
+	}
+	s = hook_begin(h, TL_EVENT_SB_UMOUNT);
 	if (!s)
 		return;
 	derived_set(s, SB_UMOUNT_FLAGS, h->args[1]);

@@ -220,6 +220,7 @@ int BPF_PROG(exit_name, struct pt_regs *regs, long ret)
 {
 	struct pending seen = {};
 	struct scratch *s;
+	struct saved *r;
 	struct names *n;
 	struct hook h;
 	u32 zero = 0;
@@ -232,8 +233,18 @@ int BPF_PROG(exit_name, struct pt_regs *regs, long ret)
 	names_fill(n, &h);
 	if (n->event == TL_EVENT_INODE_UNLINK || n->event == TL_EVENT_INODE_LINK)
 		name_seen(&seen, h.task);
-	if (ret || !event_wanted(n->event))
+	if (ret || !event_wanted(n->event)) {
+		held_forget(h.task);
 		return 0;
+	}
+	r = held_record(&h, n->event);
+	if (r) {
+		/* As the caller has it: the hook is given the mode less the umask. */
+		if (n->event == TL_EVENT_INODE_MKNOD || n->event == TL_EVENT_INODE_MKDIR)
+			held_set(r, MKNOD_MODE, n->mode);
+		held_output(r, &h);
+		return 0;
+	}
 	s = hook_begin(&h, n->event);
 	if (!s)
 		return 0;

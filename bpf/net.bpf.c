@@ -111,9 +111,15 @@ static __always_inline void packet_emit(struct __sk_buff *skb, const struct tl_p
 		r->packet.head.flags |= TL_FLAG_TRUNCATED;
 		size = sizeof(r->data);
 	}
+	if (size < DNS_HEAD) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	/* Between one and all, in a way that older verifiers see. */
+	size--;
 	opaque(size);
-	if (size < DNS_HEAD || size > sizeof(r->data) ||
-	    bpf_skb_load_bytes(skb, at, r->data, size)) {
+	size = (size & (sizeof(r->data) - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, at, r->data, size)) {
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return;
 	}

@@ -24,6 +24,7 @@
 #include "name.bpf.c"
 #include "identity.bpf.c"
 #include "uring.bpf.c"
+#include "kernel_hook.bpf.c"
 #include "signal.bpf.c"
 #include "net.bpf.c"
 #include "module.bpf.c"

@@ -37,7 +37,6 @@ enum {
 	SLOT_FLAGS = 7,
 
 	URING_NAME = 256,
-	CALL_IO_URING_ENTER = 426,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -359,4 +358,31 @@ int on_uring_complete(u64 *ctx)
 		return uring_completed((void *)ctx[1], ctx[3]);
 	cqe = (void *)ctx[2];
 	return uring_completed((void *)ctx[1], BPF_CORE_READ(cqe, res));
+}
+
+enum {
+	URING_CREATE_FD = 0,
+	URING_CREATE_SQ,
+	URING_CREATE_CQ,
+	URING_CREATE_FLAGS,
+};
+
+/* Arguments: descriptor, ring, sizes of both queues, flags. */
+SEC("tp_btf/io_uring_create")
+int on_uring_create(u64 *given)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s;
+
+	if (!event_wanted(TL_EVENT_IO_URING_CREATE) || is_out(task))
+		return 0;
+	s = derived_begin(task, TL_EVENT_IO_URING_CREATE, 0, 0);
+	if (!s)
+		return 0;
+	derived_set(s, URING_CREATE_FD, given[0]);
+	derived_set(s, URING_CREATE_SQ, given[2]);
+	derived_set(s, URING_CREATE_CQ, given[3]);
+	derived_set(s, URING_CREATE_FLAGS, given[4]);
+	derived_output(s);
+	return 0;
 }

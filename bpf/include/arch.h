@@ -20,6 +20,11 @@ static __always_inline u32 call_number(struct pt_regs *regs)
 	return regs->orig_ax;
 }
 
+static __always_inline u32 call_number_of(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, orig_ax);
+}
+
 /* A call by int 0x80 (or a 32-bit sysenter), with i386 numbers and registers. */
 static __always_inline bool call_is_compat(struct task_struct *task)
 {
@@ -56,6 +61,11 @@ static __always_inline u32 call_number(struct pt_regs *regs)
 	return regs->syscallno;
 }
 
+static __always_inline u32 call_number_of(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, syscallno);
+}
+
 static __always_inline bool call_is_compat(struct task_struct *task)
 {
 	return LOAD(task, thread_info.flags) & (1ul << TIF_32BIT);
@@ -83,5 +93,19 @@ static __always_inline void call_args_compat(struct pt_regs *regs, u64 *args)
 }
 
 #endif
+
+/* Of both architectures with pages of 4 KiB, where kernels lack bpf_task_pt_regs. */
+enum { THREAD_SIZE = 16384 };
+
+/* The raw number of the call that the task is in; not below TL_CALLS if it is in none. */
+static __always_inline u32 task_call_number(struct task_struct *task)
+{
+	struct pt_regs *regs;
+
+	if (HAVE_HELPER(task_pt_regs))
+		return call_number((struct pt_regs *)bpf_task_pt_regs(task));
+	regs = (void *)LOAD(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+	return call_number_of(regs);
+}
 
 #endif

@@ -20,10 +20,9 @@ struct call_id {
  * call itself, TL_GATE_HOOK for what is derived from it, through whichever
  * interface it came.
  */
-static __always_inline u8 call_resolve(struct pt_regs *regs, struct task_struct *task, u8 gate,
-				       struct call_id *id)
+static __always_inline u8 call_resolve_number(u32 raw, struct task_struct *task, u8 gate,
+					      struct call_id *id)
 {
-	u32 raw = call_number(regs);
 	u32 nr = raw & ~X32_BIT & (TL_CALLS - 1);
 
 	if (call_is_compat(task)) {
@@ -40,6 +39,12 @@ static __always_inline u8 call_resolve(struct pt_regs *regs, struct task_struct 
 		id->flags = 0;
 	}
 	return gate & (TL_GATE_NATIVE | TL_GATE_HOOK);
+}
+
+static __always_inline u8 call_resolve(struct pt_regs *regs, struct task_struct *task, u8 gate,
+				       struct call_id *id)
+{
+	return call_resolve_number(call_number(regs), task, gate, id);
 }
 
 /*

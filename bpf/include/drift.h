@@ -38,9 +38,13 @@ struct inode___split {
 
 #pragma clang attribute pop
 
+/* Keeps the compiler from forgetting a bound that the verifier needs. */
+#define opaque(x) asm volatile("" : "+r"(x))
+
 /* Helpers that some kernels lack; the numbers are the user API's. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 	BPF_FUNC_find_vma = 180,	     /* 5.17 */
 };
 #define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)

@@ -150,6 +150,12 @@ static __always_inline bool flood_closed(void)
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > shared.ring_half;
 }
 
+/* For records that are not under construction in scratch memory: they are not folded. */
+static __always_inline bool flood_shut(u32 pid, u32 event, u64 time)
+{
+	return flood_hot(pid, event, time) && flood_closed();
+}
+
 /* Which, a constant, is where the record is. */
 static __always_inline void events_send_hot(u32 which, void *data, u32 size, u32 max)
 {

@@ -66,21 +66,26 @@ static __always_inline u32 hook_width(const struct hook *h)
 	return h->id.flags & (TL_FLAG_COMPAT | TL_FLAG_X32) ? 4 : 8;
 }
 
-static __always_inline struct scratch *derived_begin(struct task_struct *task, u32 event, u16 flags,
-						     s64 ret)
+static __always_inline void derived_fill(struct scratch *s, struct task_struct *task, u32 event,
+					 u16 flags, s64 ret)
 {
-	struct scratch *s = scratch_get(SCRATCH_DERIVED);
-	struct tl_derived *r;
+	struct tl_derived *r = (void *)s->data;
 
-	if (!s)
-		return 0;
-	r = (void *)s->data;
 	head_fill(&r->head, task, TL_DERIVED, event);
 	r->head.flags = flags;
 	r->ret = ret;
 	r->present = 0;
 	__builtin_memset(r->args, 0, sizeof(r->args));
 	s->used = sizeof(*r);
+}
+
+static __always_inline struct scratch *derived_begin(struct task_struct *task, u32 event, u16 flags,
+						     s64 ret)
+{
+	struct scratch *s = scratch_get(SCRATCH_DERIVED);
+
+	if (s)
+		derived_fill(s, task, event, flags, ret);
 	return s;
 }
 
@@ -103,7 +108,59 @@ static __always_inline void derived_output(struct scratch *s)
 	events_output(SCRATCH_DERIVED, s->data, s->used, RECORD_SIZE);
 }
 
-enum { AT_FDCWD = -100 };
+/*
+ * Records that a kernel hook has begun in the middle of a call and that the
+ * call's end completes; by task.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, struct saved);
+} held SEC(".maps");
+
+/* The record of this event that a kernel hook has begun; null where there is none. */
+static __always_inline struct saved *held_record(const struct hook *h, u32 event)
+{
+	u64 key = (u64)h->task;
+	struct saved *r = bpf_map_lookup_elem(&held, &key);
+
+	if (!r || ((struct tl_head *)r->data)->event != event)
+		return 0;
+	return r;
+}
+
+static __always_inline void held_forget(struct task_struct *task)
+{
+	u64 key = (u64)task;
+
+	bpf_map_delete_elem(&held, &key);
+}
+
+static __always_inline void held_set(struct saved *r, u32 i, u64 value)
+{
+	struct tl_derived *d = (void *)r->data;
+
+	d->args[i] = value;
+	d->present |= 1ull << i;
+}
+
+/* Completes a record and forgets it. */
+static __always_inline void held_output(struct saved *r, const struct hook *h)
+{
+	struct tl_derived *d = (void *)r->data;
+
+	d->head.time = bpf_ktime_get_boot_ns();
+	d->ret = h->ret;
+	if (flood_shut(d->head.pid, d->head.event, d->head.time))
+		count_drop(d->head.event);
+	else
+		events_send(r->data, r->used, SAVED_SIZE);
+	held_forget(h->task);
+}
+
+enum { AT_FDCWD = -100, CALL_IO_URING_ENTER = 426 };
 
 /*
  * Argument i, 0 or 1, is a path that the caller gave: relative to the directory

@@ -51,6 +51,7 @@ enum {
 };
 enum {
 	PF_KTHREAD = 0x00200000,
+	PF_IO_WORKER = 0x00000010,
 	S_IFMT = 0170000,
 	S_IFSOCK = 0140000,
 	S_IFREG = 0100000,
@@ -262,6 +263,7 @@ struct thread_info {
 };
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	u32 flags;
 	pid_t pid, tgid;
 	int exit_code;

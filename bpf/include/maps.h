@@ -42,7 +42,7 @@ struct scratch {
 	u8 data[RECORD_SIZE];
 };
 
-enum { SCRATCH_CALL, SCRATCH_TASK, SCRATCH_SNAPSHOT, SCRATCH_DERIVED, SCRATCHES };
+enum { SCRATCH_CALL, SCRATCH_TASK, SCRATCH_SNAPSHOT, SCRATCH_DERIVED, SCRATCH_HOOK, SCRATCHES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -77,7 +77,9 @@ struct {
 /* Counts a record that was lost because its ring was full. */
 static __always_inline void count_drop(u32 event)
 {
-	__sync_fetch_and_add(&shared.drops[event & (TL_EVENTS - 1)], 1);
+	opaque(event);
+	if (event < TL_EVENTS)
+		__sync_fetch_and_add(&shared.drops[event], 1);
 }
 
 /* Says whether anybody wants an event that is not a system call. */
@@ -86,6 +88,14 @@ static __always_inline bool event_wanted(u32 event)
 	u32 i = event - TL_FIRST_EVENT;
 
 	return i < TL_EVENTS - TL_FIRST_EVENT && shared.events[i];
+}
+
+/* As event_wanted, for programs that tell what a kernel hook tells where there is one. */
+static __always_inline bool event_left(u32 event)
+{
+	u32 i = event - TL_FIRST_EVENT;
+
+	return i < TL_EVENTS - TL_FIRST_EVENT && shared.events[i] == TL_WANTED;
 }
 
 #endif

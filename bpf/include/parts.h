@@ -10,9 +10,6 @@
 #include "drift.h"
 #include "maps.h"
 
-/* Keeps the compiler from forgetting a bound that the verifier needs. */
-#define opaque(x) asm volatile("" : "+r"(x))
-
 static __always_inline void truncated(struct scratch *s)
 {
 	((struct tl_head *)s->data)->flags |= TL_FLAG_TRUNCATED;

@@ -26,9 +26,12 @@ struct path_buffer {
 	u8 text[PATH_END + 256];
 };
 
+/* One for tracepoints' programs, and one for those on kernel hooks. */
+enum { PATH_TRACEPOINT, PATH_HOOK, PATH_BUFFERS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, PATH_BUFFERS);
 	__type(key, u32);
 	__type(value, struct path_buffer);
 } path_buffers SEC(".maps");
@@ -108,11 +111,22 @@ static __always_inline bool part_walked(struct scratch *s, u16 id, struct path_b
 	return true;
 }
 
+static __always_inline struct path_buffer *path_buffer_at(u32 which)
+{
+	return bpf_map_lookup_elem(&path_buffers, &which);
+}
+
 static __always_inline struct path_buffer *path_buffer(void)
 {
-	u32 zero = 0;
+	return path_buffer_at(PATH_TRACEPOINT);
+}
 
-	return bpf_map_lookup_elem(&path_buffers, &zero);
+/* The path of a name, which need not be a file's yet, by way of a buffer. */
+static __always_inline bool part_dentry(struct scratch *s, u16 id, struct dentry *dentry,
+					struct vfsmount *mnt, struct path_buffer *b)
+{
+	path_walk(b, dentry, mnt);
+	return part_walked(s, id, b);
 }
 
 static __always_inline bool part_path(struct scratch *s, u16 id, struct path *path)

@@ -59,6 +59,7 @@ enum tl_event {
 	TL_EVENT_CGROUP_RMDIR = 1004,
 	TL_EVENT_CGROUP_ATTACH = 1005,
 
+	TL_EVENT_CAP_CAPABLE = 1100,
 	TL_EVENT_COMMIT_CREDS = 1101,
 	TL_EVENT_SWITCH_TASK_NS = 1102,
 	TL_EVENT_TASK_RENAME = 1103,
@@ -70,6 +71,7 @@ enum tl_event {
 	TL_EVENT_SIGNAL_GENERATE = 1124,
 	TL_EVENT_MODULE_LOAD = 1133,
 	TL_EVENT_MODULE_FREE = 1134,
+	TL_EVENT_IO_URING_CREATE = 1143,
 	TL_EVENT_IO_URING_OPEN = 1145,
 	TL_EVENT_IO_URING_CONNECT = 1146,
 	TL_EVENT_FILE_OPEN = 1200,
@@ -458,11 +460,17 @@ struct tl_fold {
 	__u8 record[TL_FOLD_MAX];
 };
 
+/* What is let through of an event that is no system call. */
+enum tl_wanted {
+	TL_WANTED = 1,
+	TL_WANTED_HOOK = 2, /* as well: a kernel hook tells it, and the call's end does not */
+};
+
 /* Everything that sensor/ebpf changes or reads while the programs run. */
 struct tl_shared {
 	__u8 gate[TL_CALLS];  /* enum tl_gate, by raw number */
 	__u8 entry[TL_CALLS]; /* the same, for calls that need the program at entry */
-	__u8 events[TL_EVENTS - TL_FIRST_EVENT]; /* 1: let through; index id - TL_FIRST_EVENT */
+	__u8 events[TL_EVENTS - TL_FIRST_EVENT]; /* enum tl_wanted; index id - TL_FIRST_EVENT */
 	__u16 native[TL_CALLS];			 /* raw number to catalogue id */
 	__u16 compat[TL_CALLS];
 	struct tl_call calls[TL_CALLS]; /* by catalogue id */

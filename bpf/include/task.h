@@ -77,7 +77,8 @@ static __always_inline void head_fill(struct tl_head *h, struct task_struct *tas
 		h->ns_tid = h->tid;
 		h->ns_pid = h->pid;
 	}
-	bpf_get_current_comm(h->comm, sizeof(h->comm));
+	/* Programs on packets have no bpf_get_current_comm. */
+	bpf_probe_read_kernel(h->comm, sizeof(h->comm), task->comm);
 }
 
 static __always_inline void process_cred(struct tl_process *p, const struct cred *cred)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
+	sensors "github.com/tripline/tripline/sensor/builtin"
 )
 
 func newEvents() *cobra.Command {
@@ -75,14 +77,19 @@ func signature(e *catalogue.Event) string {
 func newEventsDescribe() *cobra.Command {
 	return &cobra.Command{
 		Use:   "describe NAME",
-		Short: "Show an event's arguments and types",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show an event's arguments and types, and what serves it",
+		Long: "Show an event's arguments and types, and the kernel programs that can serve it.\n" +
+			"For root it tries those of this event, to say which one serves it on this machine.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, ok := catalogue.Lookup(args[0])
 			if !ok {
 				return fmt.Errorf("no event is called %q; tripline events list '*%s*' looks for parts of names", args[0], args[0])
 			}
-			return describeEvent(cmd.OutOrStdout(), e)
+			if err := describeEvent(cmd.OutOrStdout(), e); err != nil {
+				return err
+			}
+			return describeBackends(cmd.Context(), cmd.OutOrStdout(), e)
 		},
 	}
 }
@@ -108,6 +115,20 @@ func describeEvent(out io.Writer, e *catalogue.Event) error {
 		fmt.Fprintf(w, "    %s\t%s\t%s\n", p.Name, p.Type, names(p.Values))
 	}
 	return w.Flush()
+}
+
+func describeBackends(ctx context.Context, out io.Writer, e *catalogue.Event) error {
+	possible := sensors.Possible(e.Name)
+	if len(possible) == 0 {
+		_, err := fmt.Fprintln(out, "  back-ends: none, nothing makes it yet")
+		return err
+	}
+	here, reason := sensors.Served(ctx, e.Name)
+	if here == "" {
+		here = "unknown or none: " + reason
+	}
+	_, err := fmt.Fprintf(out, "  back-ends: %s\n  here: %s\n", strings.Join(possible, ", "), here)
+	return err
 }
 
 func numbers(e *catalogue.Event) string {

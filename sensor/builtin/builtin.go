@@ -111,3 +111,13 @@ type Finding = ebpf.Finding
 // Check looks at what watching the kernel needs of this machine; see
 // [ebpf.Check].
 func Check(ctx context.Context) []Finding { return ebpf.Check(ctx) }
+
+// Possible lists what can serve an event, on one kernel or another; see
+// [ebpf.Possible].
+func Possible(event string) []string { return ebpf.Possible(event) }
+
+// Served says what serves an event on this machine, or why nothing does; see
+// [ebpf.Served].
+func Served(ctx context.Context, event string) (backend, reason string) {
+	return ebpf.Served(ctx, event)
+}

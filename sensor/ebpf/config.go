@@ -2,6 +2,8 @@ package ebpf
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,6 +39,10 @@ type Config struct {
 	Fold bool `yaml:"fold"`
 	// Scope says whose events are made; empty for everybody's.
 	Scope Scope `yaml:"scope"`
+	// Backends are tried in this order for events that the kernel's hooks can
+	// tell: "fentry", "lsm", "tracepoint". What comes after "tracepoint", which
+	// always works, is not tried.
+	Backends []string `yaml:"backends"`
 
 	// loaded, when not nil, is what New uses instead of loading the programs,
 	// and whoever made it closes it. Tests load them once, which takes a second.
@@ -57,6 +63,7 @@ func DefaultConfig() Config {
 		Environment:    true,
 		Files:          true,
 		Fold:           true,
+		Backends:       Backends(),
 	}
 }
 
@@ -86,6 +93,11 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("batch_age: %v is negative", c.BatchAge)
 	case c.BufferBytes < 0 || c.BufferBytes > 1024:
 		return fmt.Errorf("buffer_bytes: %d is not between 0 and 1024", c.BufferBytes)
+	}
+	for _, b := range c.Backends {
+		if !slices.Contains(Backends(), b) {
+			return fmt.Errorf("backends: %q is not one of %s", b, strings.Join(Backends(), ", "))
+		}
 	}
 	return nil
 }

@@ -66,18 +66,25 @@ func (s *Source) missing(e *catalogue.Event) string {
 		}
 		return ""
 	}
+	return s.derived.missing(e)
+}
+
+const noProgram = "no kernel program makes it"
+
+// missing says why an event that is no system call cannot be had, "" if it can.
+func (d *derived) missing(e *catalogue.Event) string {
 	switch e.ID {
 	case eventFork, eventExec, eventExit, eventCgroupMkdir, eventCgroupRmdir, eventCgroupAttach,
 		eventContainerCreate, eventContainerRemove, eventExistingContainer, eventInitNamespaces:
 		return ""
 	}
-	if s.derived.by[e.ID] != nil {
+	if d.by[e.ID] != nil {
 		return ""
 	}
-	if reason := s.derived.refused[e.ID]; reason != "" {
+	if reason := d.refused[e.ID]; reason != "" {
 		return reason
 	}
-	return "no kernel program makes it"
+	return noProgram
 }
 
 // apply writes the gates; it needs mu. The set changes number by number: a
@@ -112,7 +119,10 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 	for id := catalogue.ID(firstEvent); id < maxEvents; id++ {
 		on := cByte(0)
 		if s.enabled[id] {
-			on = 1
+			on = wanted
+			if s.derived.hooked(id) {
+				on |= wantedHook
+			}
 		}
 		s.shared.m.events[id-firstEvent] = on
 	}

@@ -86,7 +86,7 @@ func TestWantAndEnabled(t *testing.T) {
 		t.Errorf("missing %v", missing)
 	}
 	got := w.Enabled()
-	for _, name := range []string{"ptrace", "waitpid", "sched_process_fork", "sched_process_exec", "sched_process_exit", "cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task"} {
+	for _, name := range []string{"ptrace", "waitpid", "sched_process_fork", "sched_process_exec", "sched_process_exit", "cgroup_mkdir", "cgroup_rmdir", "cgroup_attach_task", "container_create", "container_remove", "existing_container", "init_namespaces"} {
 		if !slices.Contains(got, name) {
 			t.Errorf("%s is not enabled: %v", name, got)
 		}

@@ -3,6 +3,7 @@
 package ebpf
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
@@ -21,6 +22,15 @@ type derivation struct {
 	programs []string
 	// required are those of the programs that it cannot be had without.
 	required []string
+	// hooks are the kernel's hooks that tell it better, without the programs and
+	// the look at a call's beginning; see hookKinds. With hookOnly the calls'
+	// ends add nothing.
+	hooks    []string
+	hookOnly bool
+	// lacking says what a kernel that does not serve it would need.
+	lacking string
+	// by is what serves it: one of the Backend constants.
+	by string
 	// always are programs that are attached from the start, since their place
 	// in the order of programs matters; they look at the event's gate.
 	always []string
@@ -63,6 +73,11 @@ func derivations() []derivation {
 	// One of the two ways to see a submission is there.
 	uring := []string{"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete"}
 	signal := []string{"on_signal"}
+	committed := []string{"commit_creds"}
+	capable := []string{"on_cap_capable"}
+	const noModules = "needs a kernel with modules (CONFIG_MODULES)"
+	const noRequest = "the tracepoints of io_uring lead to its requests since Linux 5.19"
+	created := []string{"on_uring_create"}
 	dns := []string{"on_egress", "on_ingress"}
 	spaces := []string{"unshare", "setns"}
 	creds := []string{
@@ -78,8 +93,8 @@ func derivations() []derivation {
 		{event: "magic_write", hook: hookCopy, exit: []string{"copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}},
 		{event: "vfs_write", hook: hookWrite, exit: []string{"write", "pwrite64"}},
 		{event: "vfs_writev", hook: hookWrite, exit: []string{"writev", "pwritev", "pwritev2"}},
-		{event: "security_sb_mount", hook: hookMount, exit: []string{"mount", "move_mount"}},
-		{event: "security_sb_umount", hook: hookMount, exit: []string{"umount2", "umount"}},
+		{event: "security_sb_mount", hook: hookMount, exit: []string{"mount", "move_mount"}, hooks: []string{"sb_mount"}},
+		{event: "security_sb_umount", hook: hookMount, exit: []string{"umount2", "umount"}, hooks: []string{"sb_umount"}},
 		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}},
 		{event: "security_kernel_read_file", hook: hookLoad, exit: []string{"finit_module", "kexec_file_load"}},
 		{event: "security_socket_create", hook: hookSocket, exit: []string{"socket", "socketcall"}},
@@ -88,28 +103,30 @@ func derivations() []derivation {
 		{event: "security_socket_listen", hook: hookSocket, exit: []string{"listen", "socketcall"}},
 		{event: "security_socket_accept", hook: hookSocket, exit: []string{"accept", "accept4", "socketcall"}},
 		{event: "security_socket_setsockopt", hook: hookSocket, exit: []string{"setsockopt", "socketcall"}},
-		{event: "io_uring_open", programs: uring, required: []string{"on_uring_complete"}},
-		{event: "io_uring_connect", programs: uring, required: []string{"on_uring_complete"}},
+		{event: "io_uring_open", programs: uring, required: []string{"on_uring_complete"}, lacking: noRequest},
+		{event: "io_uring_connect", programs: uring, required: []string{"on_uring_complete"}, lacking: noRequest},
 		{event: "socket_dup", hook: hookDup, exit: []string{"dup", "dup2", "dup3", "fcntl", "fcntl64"}},
-		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime},
-		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}},
-		{event: "security_inode_link", hook: hookName, exit: link, enter: link, programs: ctime},
-		{event: "security_inode_symlink", hook: hookName, exit: []string{"symlink", "symlinkat"}},
-		{event: "security_inode_mknod", hook: hookName, exit: []string{"mknod", "mknodat"}},
-		{event: "security_inode_mkdir", hook: hookName, exit: []string{"mkdir", "mkdirat"}},
-		{event: "security_inode_rmdir", hook: hookName, exit: []string{"rmdir", "unlinkat"}},
-		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds},
-		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck},
+		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime, hooks: []string{"path_unlink"}},
+		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}, hooks: []string{"path_rename"}},
+		{event: "security_inode_link", hook: hookName, exit: link, enter: link, programs: ctime, hooks: []string{"path_link"}},
+		{event: "security_inode_symlink", hook: hookName, exit: []string{"symlink", "symlinkat"}, hooks: []string{"path_symlink"}},
+		{event: "security_inode_mknod", hook: hookName, exit: []string{"mknod", "mknodat"}, hooks: []string{"path_mknod"}},
+		{event: "security_inode_mkdir", hook: hookName, exit: []string{"mkdir", "mkdirat"}, hooks: []string{"path_mkdir"}},
+		{event: "security_inode_rmdir", hook: hookName, exit: []string{"rmdir", "unlinkat"}, hooks: []string{"path_rmdir"}},
+		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds, hooks: committed, hookOnly: true},
+		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck, hooks: committed, hookOnly: true},
+		{event: "cap_capable", programs: capable, required: capable, hooks: []string{"capable"}, hookOnly: true, lacking: "needs fentry, the BPF LSM or the tracepoint cap_capable (Linux 6.13)"},
+		{event: "io_uring_create", programs: created, required: created},
 		{event: "signal_generate", programs: signal, required: signal},
-		{event: "net_packet_dns", programs: dns, required: dns},
-		{event: "net_packet_dns_request", programs: dns[:1], required: dns[:1]},
-		{event: "net_packet_dns_response", programs: dns, required: dns},
+		{event: "net_packet_dns", by: Cgroup, programs: dns, required: dns},
+		{event: "net_packet_dns_request", by: Cgroup, programs: dns[:1], required: dns[:1]},
+		{event: "net_packet_dns_response", by: Cgroup, programs: dns, required: dns},
 		{event: "net_tcp_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
 		{event: "security_bpf", hook: hookBPF, exit: []string{"bpf"}},
 		{event: "security_bpf_map", hook: hookBPF, exit: []string{"bpf"}},
 		{event: "security_bpf_prog", hook: hookBPF, exit: []string{"bpf"}},
-		{event: "module_load", programs: []string{"on_module_load"}, required: []string{"on_module_load"}},
-		{event: "module_free", programs: []string{"on_module_free"}, required: []string{"on_module_free"}},
+		{event: "module_load", programs: []string{"on_module_load"}, required: []string{"on_module_load"}, lacking: noModules},
+		{event: "module_free", programs: []string{"on_module_free"}, required: []string{"on_module_free"}, lacking: noModules},
 		{event: "task_rename", programs: []string{"on_rename"}, required: []string{"on_rename"}},
 		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
 	}
@@ -135,7 +152,7 @@ type derived struct {
 }
 
 // newDerived sorts the derivations out by the programs that could be loaded.
-func newDerived(loaded func(program string) bool) *derived {
+func newDerived(backends []string, loaded func(program string) bool) *derived {
 	d := &derived{by: make(map[catalogue.ID][]derivation), refused: make(map[catalogue.ID]string)}
 	f := families()
 	for _, v := range derivations() {
@@ -143,9 +160,10 @@ func newDerived(loaded func(program string) bool) *derived {
 		if !ok {
 			continue
 		}
+		v = v.serve(backends, loaded)
 		for _, p := range v.needs(f) {
 			if other := alternatives()[p]; !loaded(p) && (other == "" || !loaded(other)) {
-				d.refused[e.ID] = "this kernel does not take the program " + p
+				d.refused[e.ID] = cmp.Or(v.lacking, "this kernel does not take the program "+p)
 			}
 		}
 		v.programs = slices.DeleteFunc(slices.Clone(v.programs), func(p string) bool { return !loaded(p) })
@@ -194,14 +212,28 @@ func lookupAll(names []string) []*catalogue.Event {
 	return out
 }
 
-// Backends says how each event that is not a system call is served here:
-// "tracepoint" for now, whatever the kernel.
+// Backends says what serves each event here that is not a system call.
 func (s *Source) Backends() map[string]string {
 	out := make(map[string]string)
 	for e := range catalogue.All() {
 		if e.Class != catalogue.Syscall && s.missing(e) == "" {
-			out[e.Name] = "tracepoint"
+			out[e.Name] = s.derived.backend(e.ID)
 		}
 	}
 	return out
+}
+
+// backend is the best of what serves an event; what has no derivation comes
+// from the tracepoints of the life of processes.
+func (d *derived) backend(id catalogue.ID) string {
+	for _, v := range d.by[id] {
+		return v.by
+	}
+	return Tracepoint
+}
+
+// hooked says whether a kernel hook tells the event, so that a call's end need not.
+func (d *derived) hooked(id catalogue.ID) bool {
+	by := d.backend(id)
+	return by == Fentry || by == LSM
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
 
-func nameDeeds(t *testing.T, a *arena) []deed {
+func nameDeeds(t *testing.T, a *arena, hooked func(event string) bool) []deed {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	dirfd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
@@ -32,7 +32,13 @@ func nameDeeds(t *testing.T, a *arena) []deed {
 	}
 	// seen is what only the kernel can tell of a name that goes.
 	seen := func(v int) any {
-		if !kernelHas("btf_trace_ctime_ns_xchg") {
+		if !hooked("security_inode_unlink") && !kernelHas("btf_trace_ctime_ns_xchg") {
+			return absent{}
+		}
+		return v
+	}
+	directory := func(v int) any {
+		if !hooked("security_inode_rmdir") {
 			return absent{}
 		}
 		return v
@@ -131,12 +137,14 @@ func nameDeeds(t *testing.T, a *arena) []deed {
 			return []any{filepath.Join(here(t), "tripline-test-dir"), 0o700}
 		}, 0, 0},
 		{"rmdir", "security_inode_rmdir", func(t *testing.T) []any {
+			dev, inode, _ := facts(t, in("i"))
 			raw(t, unix.SYS_RMDIR, a.str(in("i")))
-			return []any{in("i"), absent{}, absent{}}
+			return []any{in("i"), directory(inode), directory(dev)}
 		}, 0, 0},
 		{"unlinkat", "security_inode_rmdir", func(t *testing.T) []any {
+			dev, inode, _ := facts(t, in("i2"))
 			raw(t, unix.SYS_UNLINKAT, at, a.str("i2"), unix.AT_REMOVEDIR)
-			return []any{in("i2"), absent{}, absent{}}
+			return []any{in("i2"), directory(inode), directory(dev)}
 		}, 0, 0},
 	}
 }

@@ -4,6 +4,7 @@ package ebpf
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,19 +31,56 @@ type deed struct {
 	flags msg.EventFlag
 }
 
-// TestDerived does each thing and compares every argument of its event.
+// TestDerived does each thing and compares every argument of its event, by what
+// serves it best.
 func TestDerived(t *testing.T) {
 	needRoot(t)
+	cfg := DefaultConfig()
+	var err error
+	if cfg.loaded, err = programsOfTests(); err != nil {
+		t.Fatal(err)
+	}
+	testDerived(t, cfg)
+}
+
+// TestDerivedBackends does it by each of the others: the events are the same.
+func TestDerivedBackends(t *testing.T) {
+	needRoot(t)
+	for _, c := range []struct {
+		backends []string
+		needs    feature
+	}{
+		{[]string{LSM, Tracepoint}, bpfLSM()},
+		{[]string{Tracepoint}, kernelHooks()},
+	} {
+		t.Run(c.backends[0], func(t *testing.T) {
+			needs(t, c.needs)
+			cfg := DefaultConfig()
+			cfg.Backends = c.backends
+			l, err := load(&cfg, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(l.close)
+			cfg.loaded = l
+			testDerived(t, cfg)
+		})
+	}
+}
+
+func testDerived(t *testing.T, cfg Config) {
+	d := newDerived(cfg.Backends, func(p string) bool { return !cfg.loaded.skipped[p] })
+	hooked := func(event string) bool { return d.hooked(lookupAll([]string{event})[0].ID) }
 	var a arena
 	table := slices.Concat(fileDeeds(t, &a), memoryDeeds(t), writeDeeds(t, &a), copyDeeds(t, &a), vfsDeeds(t, &a), signalDeeds(t, &a), bpfDeeds(t, &a),
-		socketDeeds(t, &a), nameDeeds(t, &a), mountDeeds(t, &a))
+		socketDeeds(t, &a), nameDeeds(t, &a, hooked), mountDeeds(t, &a))
 	names := []string{"getpriority"}
 	for _, d := range table {
 		if !slices.Contains(names, d.event) {
 			names = append(names, d.event)
 		}
 	}
-	w := start(t, names...)
+	w := startWith(t, cfg, names...)
 	tid := onThread(t)
 	want := make([][]any, len(table))
 	for i, d := range table {

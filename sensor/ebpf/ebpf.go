@@ -94,7 +94,7 @@ func (s *Source) prepare() (err error) {
 		return err
 	}
 	s.calls = newCallTable(s.shared, s.cfg.Files)
-	s.derived = newDerived(func(program string) bool { return !s.skipped[program] })
+	s.derived = newDerived(s.cfg.Backends, func(program string) bool { return !s.skipped[program] })
 	if s.cgroupRoot = cgroupRoot(); s.cgroupRoot == "" {
 		s.derived.refuse("no cgroup v2 hierarchy is mounted here", "on_egress", "on_ingress")
 	}
@@ -128,6 +128,11 @@ func (s *Source) attach(name string) error {
 	if s.links[name] != nil {
 		return nil
 	}
+	if l := s.kept[name]; l != nil {
+		delete(s.kept, name)
+		s.links[name] = l
+		return nil
+	}
 	p, err := s.module.GetProgram(name)
 	if err != nil {
 		return err
@@ -159,6 +164,10 @@ func (s *Source) detach(name string) {
 	}
 	delete(s.links, name)
 	delete(s.guard.links, name)
+	if hookKind(name) != "" && attachOnce() {
+		s.kept[name] = l
+		return
+	}
 	if err := l.Destroy(); err != nil {
 		s.log.Warn("a kernel program could not be detached", "program", name, "error", err)
 	}

@@ -92,6 +92,9 @@ const (
 	eventCgroupRmdir  = C.TL_EVENT_CGROUP_RMDIR
 	eventCgroupAttach = C.TL_EVENT_CGROUP_ATTACH
 
+	wanted     = C.TL_WANTED
+	wantedHook = C.TL_WANTED_HOOK
+
 	gateNative = C.TL_GATE_NATIVE
 	gateCompat = C.TL_GATE_COMPAT
 	gateX32    = C.TL_GATE_X32

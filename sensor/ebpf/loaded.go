@@ -18,14 +18,16 @@ type loaded struct {
 	skipped           map[string]bool
 	mem               []byte // struct tl_shared
 	events, lifecycle *ring
-	folds             *folds
+	// kept are attached though nobody needs them, see attachOnce.
+	kept  map[string]*bpf.BPFLink
+	folds *folds
 }
 
 // load brings the programs into the kernel; none is attached.
 func load(cfg *Config, log *slog.Logger) (*loaded, error) {
 	said := &libbpfLog{log: log}
 	bpf.SetLoggerCbs(bpf.Callbacks{Log: said.print})
-	l := &loaded{}
+	l := &loaded{kept: make(map[string]*bpf.BPFLink)}
 	var err error
 	if l.module, l.skipped, err = loadObject(cfg, log, said); err != nil {
 		return nil, err
@@ -65,6 +67,9 @@ func (l *loaded) renew() {
 }
 
 func (l *loaded) close() {
+	for _, link := range l.kept {
+		_ = link.Destroy()
+	}
 	for _, r := range []*ring{l.events, l.lifecycle} {
 		if r != nil {
 			r.close()

@@ -4,6 +4,7 @@ package ebpf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -57,3 +58,40 @@ var kernelTypes = sync.OnceValue(func() []byte {
 // kernelHas says whether a type, a function or a field of this name is in the
 // kernel's types.
 func kernelHas(name string) bool { return bytes.Contains(kernelTypes(), []byte("\x00"+name+"\x00")) }
+
+// kernelHooks are functions of the kernel's that programs can be put on.
+func kernelHooks() feature {
+	return feature{name: "a kernel that lets programs be put on its functions", has: func() error {
+		l, err := programsOfTests()
+		if err != nil {
+			return err
+		}
+		if l.skipped[hookProgram(Fentry, "capable")] {
+			return errors.New("this one refuses them")
+		}
+		return nil
+	}}
+}
+
+func bpfLSM() feature {
+	return feature{name: "the BPF LSM", has: func() error {
+		if !lsmActive() {
+			return errors.New(lsmPath + " does not name it")
+		}
+		return nil
+	}}
+}
+
+func capableHook() feature {
+	return feature{name: "a kernel that tells which capabilities are asked for", has: func() error {
+		if kernelHas("btf_trace_cap_capable") {
+			return nil
+		}
+		return kernelHooks().has()
+	}}
+}
+
+// uringNames are operations of io_uring on names.
+func uringNames(since string) feature {
+	return feature{name: "this operation of io_uring", since: since}
+}

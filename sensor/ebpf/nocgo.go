@@ -46,6 +46,12 @@ func (*Source) Backends() map[string]string { return nil }
 // Close does nothing.
 func (*Source) Close() {}
 
+// Possible returns nothing: this binary was built without the sensor.
+func Possible(string) []string { return nil }
+
+// Served says that there is no sensor in this binary.
+func Served(context.Context, string) (backend, reason string) { return "", errNoSensor.Error() }
+
 // Check says that there is no sensor in this binary.
 func Check(context.Context) []Finding {
 	return []Finding{{Name: "sensor", Detail: errNoSensor.Error(), Fix: "use the binary that `make build` leaves"}}

@@ -125,13 +125,21 @@ func kernelRelease() string {
 // the list of processes are there since 5.8.
 const oldestKernel = "5.10"
 
-func tooOld(release string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+func tooOld(release string) bool { return before(release, 5, 10) }
+
+// before says whether a release of the kernel is older than a version.
+func before(release string, major, minor int) bool {
+	var x, y int
+	if _, err := fmt.Sscanf(release, "%d.%d", &x, &y); err != nil {
 		return false
 	}
-	return major < 5 || major == 5 && minor < 10
+	return x < major || x == major && y < minor
 }
+
+// attachOnce says whether this kernel lets a program be put on a hook once only
+// (until 5.12, f3a95075549e). What is detached stays there then and looks at its
+// event's gate.
+func attachOnce() bool { return before(kernelRelease(), 5, 12) }
 
 // privileged says whether the process has CAP_SYS_ADMIN, or CAP_BPF with
 // CAP_PERFMON.

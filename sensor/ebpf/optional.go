@@ -26,11 +26,19 @@ func loadObject(cfg *Config, log *slog.Logger, said *libbpfLog) (m *bpf.Module, 
 			optional[p] = true
 			optional[alternatives()[p]] = true
 		}
+		for _, hook := range d.hooks {
+			optional[hookProgram(Fentry, hook)], optional[hookProgram(LSM, hook)] = true, true
+		}
 	}
-	if skipped, err = absentPrograms(); err != nil {
+	refused, err := absentPrograms()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := tryHooks(cfg, log, said, refused); err != nil {
 		return nil, nil, err
 	}
 	for {
+		skipped = spare(cfg.Backends, refused)
 		if m, err = openObject(cfg, skipped); err != nil {
 			return nil, nil, err
 		}
@@ -44,7 +52,7 @@ func loadObject(cfg *Config, log *slog.Logger, said *libbpfLog) (m *bpf.Module, 
 			return nil, nil, explain(err, reason)
 		}
 		log.Info("this kernel does not take one of the programs", "program", found[1], "reason", reason)
-		skipped[found[1]] = true
+		refused[found[1]] = true
 		said.forget()
 	}
 }
@@ -62,12 +70,14 @@ func absentPrograms() (map[string]bool, error) {
 	}
 	defer m.Close()
 	has := func(name string) bool { return bytes.Contains(types, []byte("\x00"+name+"\x00")) }
+	active := lsmActive()
 	out := make(map[string]bool)
 	it := m.Iterator()
 	for p := it.NextProgram(); p != nil; p = it.NextProgram() {
-		name, ok := strings.CutPrefix(p.SectionName(), "tp_btf/")
+		kind, name, _ := strings.Cut(p.SectionName(), "/")
+		prefix, ok := map[string]string{"tp_btf": "btf_trace_", "fentry": "", "lsm": "bpf_lsm_"}[kind]
 		r := requirements()[p.Name()]
-		if ok && !has("btf_trace_"+name) || r.has != "" && !has(r.has) || r.lacks != "" && has(r.lacks) {
+		if ok && !has(prefix+name) || kind == LSM && !active || r.has != "" && !has(r.has) || r.lacks != "" && has(r.lacks) {
 			out[p.Name()] = true
 		}
 	}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What the kernel's own hooks are given, on kernels that let programs be put on
+ * them (fentry, or the BPF LSM where it is active): the objects themselves,
+ * where a call's end has the caller's words only. The event stays the same. A
+ * record begun here in the middle of a call is kept until the family's program
+ * at the call's end, which knows the result, completes it; what comes by another
+ * way than a call, as through an io_uring, is told here.
+ */
+#include "include/hook.h"
+#include <bpf/bpf_tracing.h>
+
+/*
+ * Unlike tracepoints' programs these may be preempted, by another task that
+ * comes here too. One that finds its CPU's memory taken leaves the record to the
+ * call's end.
+ */
+struct claim {
+	u64 owner;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct claim);
+} claims SEC(".maps");
+
+static __always_inline struct scratch *hook_claim(struct task_struct *task)
+{
+	u32 zero = 0;
+	struct claim *c = bpf_map_lookup_elem(&claims, &zero);
+
+	if (!c || c->owner)
+		return 0;
+	c->owner = (u64)task;
+	return scratch_get(SCRATCH_HOOK);
+}
+
+static __always_inline void hook_release(void)
+{
+	u32 zero = 0;
+	struct claim *c = bpf_map_lookup_elem(&claims, &zero);
+
+	if (c)
+		c->owner = 0;
+}
+
+enum hook_told {
+	HOOK_NEVER, /* not of interest */
+	HOOK_HERE,  /* now */
+	HOOK_LATER, /* at the end of the call under way */
+};
+
+/* Says when to tell of what the current task is doing, and by which call. */
+static __always_inline enum hook_told hook_when(struct task_struct *task, u8 family,
+						struct call_id *id)
+{
+	u32 raw, nr;
+	u8 gate;
+
+	id->event = CALL_IO_URING_ENTER;
+	id->flags = 0;
+	if (LOAD(task, flags) & PF_IO_WORKER)
+		return HOOK_HERE;
+	raw = task_call_number(task);
+	nr = raw & ~X32_BIT;
+	opaque(nr);
+	if (nr >= TL_CALLS)
+		return HOOK_NEVER;
+	gate = call_resolve_number(raw, task, shared.gate[nr], id);
+	if (gate & TL_GATE_HOOK && shared.calls[id->event & (TL_CALLS - 1)].exit_hook == family)
+		return HOOK_LATER;
+	return id->event == CALL_IO_URING_ENTER ? HOOK_HERE : HOOK_NEVER;
+}
+
+static __always_inline void hook_done(struct scratch *s, struct task_struct *task,
+				      enum hook_told when)
+{
+	struct tl_head *head = (void *)s->data;
+	u64 key = (u64)task;
+
+	if (when == HOOK_LATER)
+		bpf_map_update_elem(&held, &key, s, BPF_ANY);
+	else if (flood_shut(head->pid, head->event, head->time))
+		count_drop(head->event);
+	else
+		events_send(s->data, s->used, RECORD_SIZE);
+	hook_release();
+}
+
+/* Both ways onto a hook; the body takes what the hook is given as an array. */
+#define ON_HOOK(name)                                                                              \
+	static __always_inline int hook_##name(u64 *given);                                        \
+	SEC("fentry/security_" #name) int fentry_##name(u64 *given)                                \
+	{                                                                                          \
+		return hook_##name(given);                                                         \
+	}                                                                                          \
+	SEC("lsm/" #name) int lsm_##name(u64 *given)                                               \
+	{                                                                                          \
+		return hook_##name(given);                                                         \
+	}                                                                                          \
+	static __always_inline int hook_##name(u64 *given)
+
+/* A name, and a second one where the event has two. */
+struct hook_name {
+	u32 event;
+	struct dentry *dentry, *new_dentry;
+	struct vfsmount *mnt;
+	const char *target;
+	s32 inode, dev; /* which arguments these are; 0 for none */
+};
+
+static __always_inline int name_told(const struct hook_name *n, u64 mode, u64 device)
+{
+	struct task_struct *task = current_task();
+	struct path_buffer *b = path_buffer_at(PATH_HOOK);
+	enum hook_told when;
+	struct dentry *dentry;
+	struct inode *inode;
+	struct call_id id;
+	struct scratch *s;
+
+	if (!event_wanted(n->event) || is_out(task) || !b)
+		return 0;
+	when = hook_when(task, TL_HOOK_NAME, &id);
+	if (when == HOOK_NEVER)
+		return 0;
+	s = hook_claim(task);
+	if (!s)
+		return 0;
+	derived_fill(s, task, n->event, id.flags, 0);
+	if (n->inode) {
+		dentry = n->dentry;
+		inode = PEEK(dentry, d_inode);
+		derived_set(s, n->inode, PEEK(inode, i_ino));
+		derived_set(s, n->dev, BPF_CORE_READ(inode, i_sb, s_dev));
+	}
+	if (n->event == TL_EVENT_INODE_MKNOD || n->event == TL_EVENT_INODE_MKDIR)
+		derived_set(s, MKNOD_MODE, mode);
+	if (n->event == TL_EVENT_INODE_MKNOD)
+		derived_set(s, MKNOD_DEV, device_number(device));
+	part_dentry(s, 0, n->dentry, n->mnt, b);
+	if (n->new_dentry)
+		part_dentry(s, 1, n->new_dentry, n->mnt, b);
+	if (n->target)
+		part_string(s, SYMLINK_TARGET, n->target, false);
+	hook_done(s, task, when);
+	return 0;
+}
+
+static __always_inline struct vfsmount *mount_of(u64 path)
+{
+	return PEEK((struct path *)path, mnt);
+}
+
+ON_HOOK(path_unlink)
+{
+	struct hook_name n = {TL_EVENT_INODE_UNLINK, .dentry = (void *)given[1],
+			      .mnt = mount_of(given[0]), .inode = UNLINK_INODE, .dev = UNLINK_DEV};
+
+	return name_told(&n, 0, 0);
+}
+
+ON_HOOK(path_rmdir)
+{
+	struct hook_name n = {TL_EVENT_INODE_RMDIR, .dentry = (void *)given[1],
+			      .mnt = mount_of(given[0]), .inode = RMDIR_INODE, .dev = RMDIR_DEV};
+
+	return name_told(&n, 0, 0);
+}
+
+ON_HOOK(path_mkdir)
+{
+	struct hook_name n = {TL_EVENT_INODE_MKDIR, .dentry = (void *)given[1],
+			      .mnt = mount_of(given[0])};
+
+	return name_told(&n, (u16)given[2], 0);
+}
+
+/* Files that open makes and sockets that bind makes come by here, too: no call of the family. */
+ON_HOOK(path_mknod)
+{
+	struct hook_name n = {TL_EVENT_INODE_MKNOD, .dentry = (void *)given[1],
+			      .mnt = mount_of(given[0])};
+	u16 mode = given[2];
+
+	if ((mode & S_IFMT) == S_IFREG && LOAD(current_task(), flags) & PF_IO_WORKER)
+		return 0;
+	return name_told(&n, mode, given[3]);
+}
+
+ON_HOOK(path_symlink)
+{
+	struct hook_name n = {TL_EVENT_INODE_SYMLINK, .dentry = (void *)given[1],
+			      .mnt = mount_of(given[0]), .target = (void *)given[2]};
+
+	return name_told(&n, 0, 0);
+}
+
+ON_HOOK(path_link)
+{
+	struct hook_name n = {
+	    TL_EVENT_INODE_LINK,       .dentry = (void *)given[0], .new_dentry = (void *)given[2],
+	    .mnt = mount_of(given[1]), .inode = LINK_INODE,	   .dev = LINK_DEV};
+
+	return name_told(&n, 0, 0);
+}
+
+ON_HOOK(path_rename)
+{
+	struct hook_name n = {TL_EVENT_INODE_RENAME, .dentry = (void *)given[1],
+			      .new_dentry = (void *)given[3], .mnt = mount_of(given[0])};
+
+	return name_told(&n, 0, 0);
+}
+
+/* mount; what a call that moves a mount attaches is told by the call's end alone. */
+ON_HOOK(sb_mount)
+{
+	struct task_struct *task = current_task();
+	struct path_buffer *b = path_buffer_at(PATH_HOOK);
+	struct path *path = (void *)given[1];
+	struct call_id id;
+	struct scratch *s;
+
+	if (!event_wanted(TL_EVENT_SB_MOUNT) || is_out(task) || !b)
+		return 0;
+	if (hook_when(task, TL_HOOK_MOUNT, &id) != HOOK_LATER)
+		return 0;
+	s = hook_claim(task);
+	if (!s)
+		return 0;
+	derived_fill(s, task, TL_EVENT_SB_MOUNT, id.flags, 0);
+	part_string(s, SB_MOUNT_DEV_NAME, (void *)given[0], false);
+	part_string(s, SB_MOUNT_TYPE, (void *)given[2], false);
+	part_dentry(s, SB_MOUNT_PATH, PEEK(path, dentry), PEEK(path, mnt), b);
+	hook_done(s, task, HOOK_LATER);
+	return 0;
+}
+
+ON_HOOK(sb_umount)
+{
+	struct task_struct *task = current_task();
+	struct path_buffer *b = path_buffer_at(PATH_HOOK);
+	struct vfsmount *mnt = (void *)given[0];
+	struct call_id id;
+	struct scratch *s;
+
+	if (!event_wanted(TL_EVENT_SB_UMOUNT) || is_out(task) || !b)
+		return 0;
+	if (hook_when(task, TL_HOOK_MOUNT, &id) != HOOK_LATER)
+		return 0;
+	s = hook_claim(task);
+	if (!s)
+		return 0;
+	derived_fill(s, task, TL_EVENT_SB_UMOUNT, id.flags, 0);
+	part_dentry(s, SB_UMOUNT_MOUNTPOINT, PEEK(mnt, mnt_root), mnt, b);
+	hook_done(s, task, HOOK_LATER);
+	return 0;
+}
+
+enum { CAPABLE_CAP = 0, CAPABLE_SYSCALL };
+
+static __always_inline int capable_told(s32 cap)
+{
+	struct task_struct *task = current_task();
+	struct tl_derived *r = 0;
+	struct call_id id = {};
+	u32 raw, nr;
+
+	if (!event_wanted(TL_EVENT_CAP_CAPABLE) || is_out(task))
+		return 0;
+	raw = task_call_number(task);
+	nr = raw & ~X32_BIT;
+	if (nr < TL_CALLS)
+		call_resolve_number(raw, task, 0, &id);
+	if (!flood_shut(LOAD(task, tgid), TL_EVENT_CAP_CAPABLE, bpf_ktime_get_boot_ns()))
+		r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		count_drop(TL_EVENT_CAP_CAPABLE);
+		return 0;
+	}
+	head_fill(&r->head, task, TL_DERIVED, TL_EVENT_CAP_CAPABLE);
+	r->head.flags = id.flags;
+	r->ret = 0;
+	__builtin_memset(r->args, 0, sizeof(r->args));
+	r->args[CAPABLE_CAP] = cap;
+	r->args[CAPABLE_SYSCALL] = id.event;
+	/* The kernel's own threads make no calls. */
+	r->present = 1 << CAPABLE_CAP;
+	if (nr < TL_CALLS)
+		r->present |= 1 << CAPABLE_SYSCALL;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Arguments: credentials, namespace, capability, options. */
+ON_HOOK(capable)
+{
+	return capable_told(given[2]);
+}
+
+/* The same question as a tracepoint, since 6.13: credentials, two namespaces, capability. */
+SEC("tp_btf/cap_capable")
+int on_cap_capable(u64 *given)
+{
+	return capable_told(given[3]);
+}
+
+struct creds_record {
+	struct tl_derived derived;
+	struct tl_part old_part;
+	struct tl_cred old;
+	struct tl_part new_part;
+	struct tl_cred new;
+};
+
+/*
+ * New credentials are put in force, by whatever means: also by code in the
+ * kernel that no system call leads to in good order.
+ */
+SEC("fentry/commit_creds")
+int fentry_commit_creds(u64 *given)
+{
+	struct task_struct *task = current_task();
+	const struct cred *now = (void *)given[0];
+	struct creds_record *r;
+	struct call_id id = {};
+	u64 changed = 0;
+	u32 raw;
+
+	if (!event_wanted(TL_EVENT_COMMIT_CREDS) || is_out(task))
+		return 0;
+	raw = task_call_number(task);
+	if ((raw & ~X32_BIT) < TL_CALLS)
+		call_resolve_number(raw, task, 0, &id);
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	if (!r) {
+		count_drop(TL_EVENT_COMMIT_CREDS);
+		return 0;
+	}
+	cred_fill(&r->old, LOAD(task, cred));
+	cred_fill(&r->new, now);
+#pragma unroll
+	for (int i = 0; i < sizeof(r->old) / sizeof(u64); i++)
+		changed |= ((u64 *)&r->old)[i] ^ ((u64 *)&r->new)[i];
+	if (!changed) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	head_fill(&r->derived.head, task, TL_DERIVED, TL_EVENT_COMMIT_CREDS);
+	r->derived.head.flags = id.flags;
+	r->derived.ret = 0;
+	__builtin_memset(r->derived.args, 0, sizeof(r->derived.args));
+	r->derived.args[COMMIT_CREDS_SYSCALL] = id.event;
+	r->derived.present = 1 << COMMIT_CREDS_SYSCALL;
+	r->old_part.id = COMMIT_CREDS_OLD;
+	r->new_part.id = COMMIT_CREDS_NEW;
+	r->old_part.size = r->new_part.size = sizeof(struct tl_cred);
+	r->old_part.omitted = r->new_part.omitted = 0;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
