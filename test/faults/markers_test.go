@@ -136,12 +136,6 @@ func (m *markers) finish() {
 	m.wg.Wait()
 }
 
-func (m *markers) count() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.all)
-}
-
 func copyProgram(from, to string) error {
 	b, err := os.ReadFile(from)
 	if err != nil {

@@ -1,16 +1,15 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tripline/tripline/internal/bus"
 	"github.com/tripline/tripline/pkg/msg"
@@ -34,6 +33,7 @@ func TestOverload(t *testing.T) {
 	p.drained()
 
 	// The load's own process tells its events from those of the calibration.
+	witness := p.witness()
 	lostBefore := p.lostByType()
 	began := time.Now()
 	l := startCalls(t, group, 3*capacity)
@@ -50,7 +50,7 @@ func TestOverload(t *testing.T) {
 	t.Logf("%.0f events a second come through at most; %.0f a second were made for %v", capacity, float64(made)/ended.Sub(began).Seconds(), length)
 	t.Logf("\n%s\n%s", table(rows), latencies(got, began, ended))
 
-	seen := p.seenOf(int32(pid))
+	seen := p.seenOf(int32(pid), witness)
 	for i, name := range rareCalls {
 		of := (made + 1 - i) / 2
 		gone := int(lost[name] - lostBefore[name])
@@ -96,61 +96,59 @@ func (p *pipeline) lostByType() map[string]uint64 {
 	return out
 }
 
-// seenOf counts the events of a process, as its own namespace numbers it, that
-// the stream of enriched events holds; nothing of it may have been discarded.
-func (p *pipeline) seenOf(pid int32) map[string]int {
+// witness is a program of one's own beside the matchers: it has every enriched
+// event from its beginning on, and reads them when all is over.
+func (p *pipeline) witness() *bus.PartitionConsumer {
 	p.t.Helper()
-	nc, err := nats.Connect("nats://" + p.addr)
+	c, err := p.beats.bus.GroupConsumer(p.t.Context(), "witness", "witness")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
+	return c
+}
+
+// seenOf counts the events of a process, as its own namespace numbers it.
+func (p *pipeline) seenOf(pid int32, c *bus.PartitionConsumer) map[string]int {
+	p.t.Helper()
+	streams, err := p.beats.bus.Streams(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	stream, err := js.Stream(p.t.Context(), bus.StreamEvents)
-	if err != nil {
-		p.t.Fatal(err)
+	for _, s := range streams {
+		if s.Name == bus.StreamEvents && s.Discarded > 0 {
+			p.t.Errorf("the stream has discarded %d batches", s.Discarded)
+		}
 	}
-	state := stream.CachedInfo().State
-	if state.FirstSeq != 1 {
-		p.t.Errorf("the stream has discarded %d batches", state.FirstSeq-1)
-	}
-	cons, err := stream.OrderedConsumer(p.t.Context(), jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer it.Stop()
+	var mu sync.Mutex
 	counts := map[string]int{}
 	once := map[uint64]bool{}
-	for seq := uint64(0); seq < state.LastSeq; {
-		m, err := it.Next(jetstream.NextMaxWait(patience))
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		seq = meta.Sequence.Stream
-		var b msg.Batch
-		if err := msg.Unmarshal(m.Data(), &b); err != nil {
-			p.t.Fatal(err)
-		}
-		for i, ev := range b.Events {
-			r := b.Record(i)
-			if r.Process().GetNsPid() != pid || !slices.Contains(rareCalls, r.Name()) || once[ev.Seq] {
-				continue
+	var all sync.WaitGroup
+	for partition := range c.Partitions() {
+		all.Go(func() {
+			for {
+				// Nothing comes any more when nothing has come for a while.
+				ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+				d, err := c.Receive(ctx, partition)
+				cancel()
+				if err != nil {
+					return
+				}
+				b := d.Value
+				mu.Lock()
+				for i, ev := range b.Events {
+					r := b.Record(i)
+					if r.Process().GetNsPid() != pid || !slices.Contains(rareCalls, r.Name()) || once[ev.Seq] {
+						continue
+					}
+					once[ev.Seq] = true
+					counts[r.Name()] += int(max(ev.Count, 1))
+				}
+				mu.Unlock()
+				d.Ack(nil)
 			}
-			once[ev.Seq] = true
-			counts[r.Name()] += int(max(ev.Count, 1))
-		}
+		})
 	}
+	all.Wait()
 	return counts
 }
 
