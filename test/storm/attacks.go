@@ -192,7 +192,11 @@ func traceVictim(string) error {
 	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
 		return err
 	}
-	return unix.PtraceDetach(pid)
+	if err := unix.PtraceDetach(pid); err != nil {
+		return err
+	}
+	// The stop that attaching began may have reached it only now.
+	return unix.Kill(pid, unix.SIGCONT)
 }
 
 func symlink(dir string) error {
