@@ -176,5 +176,6 @@ func latencies(got []msg.Detection, began, ended time.Time) string {
 		span(fmt.Sprintf("%d to %d s after", 2*s, 2*s+2), from, from.Add(2*time.Second))
 	}
 	span("later", ended.Add(10*time.Second), ended.Add(time.Hour))
+	w.Flush()
 	return b.String()
 }
