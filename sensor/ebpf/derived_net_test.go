@@ -162,8 +162,10 @@ func TestDNS(t *testing.T) {
 			asked := []any{local, x.server, source, 53, 1000 + i, q}
 			told := []any{x.server, local, 53, source, 1000 + i, q, x.answers}
 			want = append(want, []expectation{
-				{"net_packet_dns", append(slices.Clone(asked), absent{})}, {"net_packet_dns_request", asked},
-				{"net_packet_dns", told}, {"net_packet_dns_response", append(slices.Clone(told), int(x.rcode))},
+				{"net_packet_dns", append(slices.Clone(asked), absent{})},
+				{"net_packet_dns_request", asked},
+				{"net_packet_dns", told},
+				{"net_packet_dns_response", append(slices.Clone(told), int(x.rcode))},
 			})
 		}
 		w.mark(t, len(want))

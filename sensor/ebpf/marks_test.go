@@ -35,13 +35,6 @@ func (a *arena) list(items ...string) uintptr {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(p)))
 }
 
-func (a *arena) int32(n int32) uintptr {
-	p := new(int32)
-	*p = n
-	a.kept = append(a.kept, p)
-	return uintptr(unsafe.Pointer(p))
-}
-
 // absent is the expectation that an argument could not be had.
 type absent struct{}
 

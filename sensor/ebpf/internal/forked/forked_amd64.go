@@ -3,6 +3,8 @@ package forked
 // plain is struct clone_args for a process that tells its parent of its end
 // (SIGCHLD) and in which signals do what they do by default
 // (CLONE_CLEAR_SIGHAND): Go's handlers must not run there.
+//
+//nolint:unused // the assembly uses it
 var plain = [8]uint64{0: 1 << 32, 4: 17}
 
 // Exit makes a call that makes a process; the new process ends at once. It
