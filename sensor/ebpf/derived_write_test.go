@@ -114,6 +114,32 @@ func TestCopiedProgram(t *testing.T) {
 	}
 }
 
+// TestCopiedInLayers copies a program as one in a container does, from an image's
+// layer into the one above.
+func TestCopiedInLayers(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	for _, d := range []string{"lower", "upper", "work", "merged"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool(t, filepath.Join(dir, "lower"), "image")
+	merged := filepath.Join(dir, "merged")
+	options := "lowerdir=" + dir + "/lower,upperdir=" + dir + "/upper,workdir=" + dir + "/work"
+	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
+		t.Skipf("needs overlayfs: %v", err)
+	}
+	defer func() { _ = unix.Unmount(merged, unix.MNT_DETACH) }()
+	w := start(t, "magic_write")
+	path := filepath.Join(merged, "dropped")
+	run(t, exec.Command("/bin/cp", filepath.Join(merged, "image"), path))
+	r := w.event("magic_write", func(r msg.Record) bool { return text(t, r, "pathname") == path })
+	if b := text(t, r, "bytes"); len(b) != 20 || b[:4] != "\x7fELF" {
+		t.Errorf("the bytes are %q", b)
+	}
+}
+
 // TestClonedProgram copies where copying is sharing.
 func TestClonedProgram(t *testing.T) {
 	needRoot(t)
