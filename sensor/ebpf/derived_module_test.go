@@ -18,7 +18,16 @@ import (
 // bpfCall makes the bpf system call with the words of its attributes.
 func bpfCall(t *testing.T, a *arena, cmd uintptr, attr []byte) int {
 	t.Helper()
-	return raw(t, unix.SYS_BPF, cmd, a.bytes(attr), uintptr(len(attr)))
+	for {
+		fd, _, errno := syscall.RawSyscall(unix.SYS_BPF, cmd, a.bytes(attr), uintptr(len(attr)))
+		switch {
+		case errno == unix.EAGAIN: // a signal of Go's runtime came between
+		case errno != 0:
+			t.Fatal(errno)
+		default:
+			return int(fd)
+		}
+	}
 }
 
 // infoID asks a map or a program for its id.
