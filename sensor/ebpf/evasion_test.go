@@ -47,14 +47,6 @@ func meanwhile(f func(), own func()) {
 	<-ended
 }
 
-// unfolded makes the programs send each record, however many of a kind there are.
-func (w *watch) unfolded() *watch {
-	w.Source.mu.Lock()
-	defer w.Source.mu.Unlock()
-	w.shared.m.fold = 0
-	return w
-}
-
 // secretAndDecoy makes two files with names of equal length.
 func secretAndDecoy(t *testing.T) (secret, decoy string, inodes map[string]int) {
 	t.Helper()
@@ -93,7 +85,7 @@ func str(r msg.Record, name string) string {
 // TestFlippedPath opens files by a name that another thread changes all the
 // time. What was opened is known from the descriptor.
 func TestFlippedPath(t *testing.T) {
-	w := start(t, "security_file_open", "getpriority").unfolded()
+	w := start(t, "security_file_open", "getpriority")
 	secret, decoy, inodes := secretAndDecoy(t)
 	name := append([]byte(secret), 0)
 	var truth []string
@@ -249,7 +241,7 @@ func procState(t *testing.T, tid int) string {
 // TestSwappedDescriptor opens a file while another thread puts another file in
 // the place of the descriptor, or closes it.
 func TestSwappedDescriptor(t *testing.T) {
-	w := start(t, "security_file_open", "getpriority").unfolded()
+	w := start(t, "security_file_open", "getpriority")
 	secret, decoy, _ := secretAndDecoy(t)
 	other, err := unix.Open(decoy, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -327,7 +319,7 @@ func TestSwappedDescriptor(t *testing.T) {
 // TestOtherEntry opens files by int 0x80: the derived event is the same, and
 // says which way it came.
 func TestOtherEntry(t *testing.T) {
-	w := start(t, "security_file_open", "getpriority").unfolded()
+	w := start(t, "security_file_open", "getpriority")
 	secret, _, inodes := secretAndDecoy(t)
 	l := newLow(t)
 	const open, openat, openat2 = 5, 295, 437 // arch/x86/entry/syscalls/syscall_32.tbl
@@ -383,7 +375,7 @@ func untouched(t *testing.T, text string) []byte {
 // TestUnmappedName gives names that are not in memory when the call begins, and
 // names that are gone when it ends.
 func TestUnmappedName(t *testing.T) {
-	w := start(t, "openat", "execve", "security_file_open", "security_bprm_check", "getpriority").unfolded()
+	w := start(t, "openat", "execve", "security_file_open", "security_bprm_check", "getpriority")
 	secret, _, _ := secretAndDecoy(t)
 	tid := onThread(t)
 
