@@ -235,7 +235,8 @@ func varied(n ast.Node, round int) ast.Node {
 	return n
 }
 
-// benchLoad makes events of a busy server.
+// benchLoad makes events of a busy server on which little happens that rules
+// look for.
 func benchLoad() []*matcher.Event {
 	r := rand.New(rand.NewPCG(7, 7))
 	paths := strings.Fields(`/etc/ld.so.cache /usr/lib/x86_64-linux-gnu/libc.so.6 /proc/self/status /etc/nginx/nginx.conf /var/log/app/app.log
@@ -298,10 +299,19 @@ func benchEvent(b *msg.Builder, r *rand.Rand, serial uint64, procs []uint32, pat
 		p := paths[r.IntN(len(paths))]
 		e.Ret = 3
 		set("pathname", b.String(p))
-		set("flags", []int64{0, 0, 0, 0x241}[r.IntN(4)])
+		flags := int64(0)
+		if written := strings.HasPrefix(p, "/var/") || strings.HasPrefix(p, "/tmp/") || p == "/dev/null"; written && r.IntN(2) == 0 {
+			flags = 0x241 // O_WRONLY | O_CREAT | O_TRUNC
+		}
+		set("flags", flags)
 		e.File = b.File(&msg.File{Fd: 3, Path: p, Mode: 0o100644, Inode: 7})
 	case "connect":
-		a := addresses()[1+r.IntN(5)]
+		a := []*msg.SocketAddress{
+			{Family: msg.AFInet, Ip: []byte{10, 0, 0, 1}, Port: 80},
+			{Family: msg.AFInet, Ip: []byte{10, 9, 0, 2}, Port: 5432},
+			{Family: msg.AFInet, Ip: []byte{93, 184, 216, 34}, Port: 443},
+			{Family: msg.AFInet6, Ip: []byte{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, Port: 443},
+		}[r.IntN(4)]
 		set("sockfd", 5)
 		set("addr", b.Address(a))
 		e.File = b.File(&msg.File{Fd: 5, Mode: 0o140000, SocketType: 1, Protocol: 6, Remote: a})

@@ -23,10 +23,10 @@ const (
 )
 
 // screen rules out most rules for an event of one type without evaluating
-// them. Many parts of conditions are about one field alone, and such a part is
-// true or false for a value once and for all. So each value that a field has
-// had is remembered with the rules that it leaves possible, and what an event
-// leaves possible is what all its values do.
+// them. A single value often does: no program of that name can match the rule,
+// whatever else the event holds, and that is so once and for all. So each value
+// that a field has had is remembered with the rules that it leaves possible,
+// and what an event leaves possible is what all its values do.
 //
 // It only ever rules out: rules that it lets through are evaluated in full.
 type screen struct {
@@ -90,25 +90,27 @@ func (a *atoms) newScreen(conds []check.Node) *screen {
 		}
 		s.of.add(i)
 		for _, c := range check.Conjuncts(cond) {
-			ref, ok := check.Alone(c)
-			if !ok || ref.Type.Kind != fields.String && ref.Type.Kind != fields.Bool {
-				continue
+			for name, ref := range decisive(c) {
+				can, _ := a.given(c, name)
+				if can == nil {
+					continue // it can be true whatever the value is
+				}
+				f := byField[name]
+				if f == nil {
+					f = a.screened(ref, len(conds))
+					byField[name] = f
+					s.fields = append(s.fields, f)
+				}
+				key := name + "\x00" + a.key(c)
+				k, ok := byPart[key]
+				if !ok {
+					k = len(f.parts)
+					byPart[key] = k
+					f.parts = append(f.parts, needed{can, newSet(len(conds))})
+				}
+				f.parts[k].rules.add(i)
+				f.rules.add(i)
 			}
-			f := byField[ref.Text]
-			if f == nil {
-				f = a.screened(ref, len(conds))
-				byField[ref.Text] = f
-				s.fields = append(s.fields, f)
-			}
-			key := ref.Text + "\x00" + a.key(c)
-			k, ok := byPart[key]
-			if !ok {
-				k = len(f.parts)
-				byPart[key] = k
-				f.parts = append(f.parts, needed{a.direct(c), newSet(len(conds))})
-			}
-			f.parts[k].rules.add(i)
-			f.rules.add(i)
 		}
 	}
 	// One rule alone is as quickly asked itself. What can rule out most comes
@@ -154,26 +156,69 @@ func (a *atoms) key(n check.Node) string {
 	return ""
 }
 
-// direct evaluates a condition by the functions of its comparisons.
-func (a *atoms) direct(n check.Node) func() bool {
-	list := func(kids []check.Node) (out []func() bool) {
-		for _, k := range kids {
-			out = append(out, a.direct(k))
+// decisive lists the texts and truths that alone decide some test of a
+// condition, by name.
+func decisive(n check.Node) map[string]*fields.Ref {
+	out := map[string]*fields.Ref{}
+	check.Tests(n, func(t *check.Test) {
+		if ref, ok := t.About(); ok && (ref.Type.Kind == fields.String || ref.Type.Kind == fields.Bool) {
+			out[ref.Text] = ref
 		}
-		return out
+	})
+	return out
+}
+
+// given returns functions that say whether a condition can be true and whether
+// it can be false when nothing is known but the value that a field has in the
+// current event. Nil stands for a function that always says yes.
+func (a *atoms) given(n check.Node, field string) (canBeTrue, canBeFalse func() bool) {
+	both := func(kids []check.Node) (yes, no []func() bool) {
+		for _, k := range kids {
+			y, n := a.given(k, field)
+			yes, no = append(yes, y), append(no, n)
+		}
+		return yes, no
 	}
 	switch n := n.(type) {
 	case *check.And:
-		return all(list(n.Kids))
+		yes, no := both(n.Kids)
+		return allOf(yes), anyOf(no)
 	case *check.Or:
-		return some(list(n.Kids))
+		yes, no := both(n.Kids)
+		return anyOf(yes), allOf(no)
 	case *check.Not:
-		f := a.direct(n.Kid)
-		return func() bool { return !f() }
+		yes, no := a.given(n.Kid, field)
+		return no, yes
 	case *check.Test:
-		return a.tests[a.atom(n)]
+		if ref, ok := n.About(); ok && ref.Text == field {
+			f := a.tests[a.atom(n)]
+			return f, func() bool { return !f() }
+		}
 	}
-	return func() bool { return false }
+	return nil, nil
+}
+
+// allOf joins functions of which all must say yes, anyOf those of which one
+// must.
+func allOf(fs []func() bool) func() bool {
+	fs = slices.DeleteFunc(fs, func(f func() bool) bool { return f == nil })
+	switch len(fs) {
+	case 0:
+		return nil
+	case 1:
+		return fs[0]
+	}
+	return all(fs)
+}
+
+func anyOf(fs []func() bool) func() bool {
+	if len(fs) == 0 {
+		return func() bool { return false }
+	}
+	if slices.ContainsFunc(fs, func(f func() bool) bool { return f == nil }) {
+		return nil
+	}
+	return some(fs)
 }
 
 // possible writes the rules that the current event can match.
