@@ -68,9 +68,10 @@ func number(name string, want int64) func(msg.Record) bool {
 // the flood does.
 func Events() []string {
 	return []string{
-		"bpf", "chmod", "close", "connect", "creat", "execve", "fchmod", "fchmodat", "finit_module", "init_module",
+		"accept", "accept4", "bpf", "chmod", "close", "connect", "creat", "execve", "fchmod", "fchmodat", "finit_module", "init_module",
 		"link", "linkat", "magic_write", "mem_prot_alert", "mkdir", "mkdirat", "mount", "open", "openat", "openat2",
-		"process_vm_writev", "ptrace", "rename", "renameat", "renameat2", "sched_process_exec", "security_bprm_check",
+		"process_vm_writev", "ptrace", "rename", "renameat", "renameat2", "sched_process_exec", "sched_process_exit",
+		"sched_process_fork", "security_bprm_check",
 		"security_file_open", "security_inode_link", "security_inode_rename", "security_inode_symlink",
 		"security_kernel_read_file", "security_sb_mount", "security_socket_connect", "sendto", "setns", "setresuid",
 		"setreuid", "setuid", "socket", "socket_dup", "symlink", "symlinkat", "truncate", "unlink", "unlinkat",
