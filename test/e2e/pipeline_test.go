@@ -160,7 +160,11 @@ func TestGateFollowsRules(t *testing.T) {
 	dir := ruleDir(t, trc2)
 	start(t, append([]string{"run", "--rules-dir", dir}, serve...)...).ready()
 	gateOpen(t, url, "ptrace")
-	lifecycle := []string{"cgroup_attach_task", "cgroup_mkdir", "cgroup_rmdir", "sched_process_exec", "sched_process_exit", "sched_process_fork"}
+	// Those of processes and containers are always on.
+	lifecycle := []string{
+		"cgroup_attach_task", "cgroup_mkdir", "cgroup_rmdir", "sched_process_exec", "sched_process_exit", "sched_process_fork",
+		"container_create", "container_remove", "existing_container", "init_namespaces",
+	}
 	beside := func(names []string) (rest []string) {
 		for _, n := range names {
 			if !slices.Contains(lifecycle, n) {
@@ -170,7 +174,7 @@ func TestGateFollowsRules(t *testing.T) {
 		return rest
 	}
 	if got := beside(enabled(t, url)); !slices.Equal(got, []string{"ptrace"}) {
-		t.Errorf("the gate lets through %v beside the process lifecycle, want ptrace alone", got)
+		t.Errorf("the gate lets through %v beside the lifecycle, want ptrace alone", got)
 	}
 
 	const other = `package tracee.TEST_1
