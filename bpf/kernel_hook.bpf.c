@@ -113,14 +113,13 @@ struct hook_name {
 static __always_inline int name_told(const struct hook_name *n, u64 mode, u64 device)
 {
 	struct task_struct *task = current_task();
-	struct path_buffer *b = path_buffer_at(PATH_HOOK);
 	enum hook_told when;
 	struct dentry *dentry;
 	struct inode *inode;
 	struct call_id id;
 	struct scratch *s;
 
-	if (!event_wanted(n->event) || is_out(task) || !b)
+	if (!event_wanted(n->event) || is_out(task))
 		return 0;
 	when = hook_when(task, TL_HOOK_NAME, &id);
 	if (when == HOOK_NEVER)
@@ -139,9 +138,9 @@ static __always_inline int name_told(const struct hook_name *n, u64 mode, u64 de
 		derived_set(s, MKNOD_MODE, mode);
 	if (n->event == TL_EVENT_INODE_MKNOD)
 		derived_set(s, MKNOD_DEV, device_number(device));
-	part_dentry(s, 0, n->dentry, n->mnt, b);
+	part_dentry(s, 0, n->dentry, n->mnt, PATH_HOOK);
 	if (n->new_dentry)
-		part_dentry(s, 1, n->new_dentry, n->mnt, b);
+		part_dentry(s, 1, n->new_dentry, n->mnt, PATH_HOOK);
 	if (n->target)
 		part_string(s, SYMLINK_TARGET, n->target, false);
 	hook_done(s, task, when);
@@ -218,12 +217,11 @@ ON_HOOK(path_rename)
 ON_HOOK(sb_mount)
 {
 	struct task_struct *task = current_task();
-	struct path_buffer *b = path_buffer_at(PATH_HOOK);
 	struct path *path = (void *)given[1];
 	struct call_id id;
 	struct scratch *s;
 
-	if (!event_wanted(TL_EVENT_SB_MOUNT) || is_out(task) || !b)
+	if (!event_wanted(TL_EVENT_SB_MOUNT) || is_out(task))
 		return 0;
 	if (hook_when(task, TL_HOOK_MOUNT, &id) != HOOK_LATER)
 		return 0;
@@ -233,7 +231,7 @@ ON_HOOK(sb_mount)
 	derived_fill(s, task, TL_EVENT_SB_MOUNT, id.flags, 0);
 	part_string(s, SB_MOUNT_DEV_NAME, (void *)given[0], false);
 	part_string(s, SB_MOUNT_TYPE, (void *)given[2], false);
-	part_dentry(s, SB_MOUNT_PATH, PEEK(path, dentry), PEEK(path, mnt), b);
+	part_dentry(s, SB_MOUNT_PATH, PEEK(path, dentry), PEEK(path, mnt), PATH_HOOK);
 	hook_done(s, task, HOOK_LATER);
 	return 0;
 }
@@ -241,12 +239,11 @@ ON_HOOK(sb_mount)
 ON_HOOK(sb_umount)
 {
 	struct task_struct *task = current_task();
-	struct path_buffer *b = path_buffer_at(PATH_HOOK);
 	struct vfsmount *mnt = (void *)given[0];
 	struct call_id id;
 	struct scratch *s;
 
-	if (!event_wanted(TL_EVENT_SB_UMOUNT) || is_out(task) || !b)
+	if (!event_wanted(TL_EVENT_SB_UMOUNT) || is_out(task))
 		return 0;
 	if (hook_when(task, TL_HOOK_MOUNT, &id) != HOOK_LATER)
 		return 0;
@@ -254,7 +251,7 @@ ON_HOOK(sb_umount)
 	if (!s)
 		return 0;
 	derived_fill(s, task, TL_EVENT_SB_UMOUNT, id.flags, 0);
-	part_dentry(s, SB_UMOUNT_MOUNTPOINT, PEEK(mnt, mnt_root), mnt, b);
+	part_dentry(s, SB_UMOUNT_MOUNTPOINT, PEEK(mnt, mnt_root), mnt, PATH_HOOK);
 	hook_done(s, task, HOOK_LATER);
 	return 0;
 }

@@ -57,13 +57,29 @@ static __always_inline bool path_prepend(struct path_buffer *b, struct dentry *d
 	return true;
 }
 
-static __always_inline void path_walk(struct path_buffer *b, struct dentry *start,
-				      struct vfsmount *vfsmount)
+static __always_inline struct path_buffer *path_buffer_at(u32 which)
 {
-	struct mount *mount = container_of(vfsmount, struct mount, mnt);
+	return bpf_map_lookup_elem(&path_buffers, &which);
+}
 
-	b->dentry = (u64)start;
-	b->mount = (u64)mount;
+static __always_inline struct path_buffer *path_buffer(void)
+{
+	return path_buffer_at(PATH_TRACEPOINT);
+}
+
+/*
+ * Puts the path of the buffer's dentry and mount into it. A function of its own
+ * is verified once a program, instead of once for each way to get here; it
+ * takes numbers, and what is read from a map is a number.
+ */
+__attribute__((noinline)) int path_walk_buffer(u32 which)
+{
+	struct path_buffer *b = path_buffer_at(which);
+	struct mount *mount;
+
+	if (!b)
+		return 0;
+	mount = (void *)b->mount;
 	b->root = (u64)PEEK(mount, mnt.mnt_root);
 	b->start = PATH_END;
 	b->whole = 0;
@@ -86,12 +102,22 @@ static __always_inline void path_walk(struct path_buffer *b, struct dentry *star
 			continue;
 		}
 		if (!path_prepend(b, dentry, true))
-			return;
+			return 0;
 		b->dentry = parent;
 	}
 	/* A memfd, a pipe or a socket has a name but no place. */
 	if (b->start == PATH_END)
 		path_prepend(b, (void *)b->dentry, false);
+	return 0;
+}
+
+/* Puts the path of a name, which need not be a file's yet, into a buffer. */
+static __always_inline void path_walk(u32 which, struct path_buffer *b, struct dentry *dentry,
+				      struct vfsmount *mnt)
+{
+	b->dentry = (u64)dentry;
+	b->mount = (u64)container_of(mnt, struct mount, mnt);
+	path_walk_buffer(which);
 }
 
 /* Appends the path that is in the buffer. */
@@ -111,21 +137,15 @@ static __always_inline bool part_walked(struct scratch *s, u16 id, struct path_b
 	return true;
 }
 
-static __always_inline struct path_buffer *path_buffer_at(u32 which)
-{
-	return bpf_map_lookup_elem(&path_buffers, &which);
-}
-
-static __always_inline struct path_buffer *path_buffer(void)
-{
-	return path_buffer_at(PATH_TRACEPOINT);
-}
-
-/* The path of a name, which need not be a file's yet, by way of a buffer. */
+/* The path of a name, by way of a buffer. */
 static __always_inline bool part_dentry(struct scratch *s, u16 id, struct dentry *dentry,
-					struct vfsmount *mnt, struct path_buffer *b)
+					struct vfsmount *mnt, u32 which)
 {
-	path_walk(b, dentry, mnt);
+	struct path_buffer *b = path_buffer_at(which);
+
+	if (!b)
+		return false;
+	path_walk(which, b, dentry, mnt);
 	return part_walked(s, id, b);
 }
 
@@ -136,7 +156,7 @@ static __always_inline bool part_path(struct scratch *s, u16 id, struct path *pa
 
 	if (!b || !dentry)
 		return false;
-	path_walk(b, dentry, PEEK(path, mnt));
+	path_walk(PATH_TRACEPOINT, b, dentry, PEEK(path, mnt));
 	b->walked_dentry = (u64)dentry;
 	b->walked_mount = (u64)PEEK(path, mnt);
 	return part_walked(s, id, b);

@@ -299,7 +299,7 @@ static __always_inline void scope_exec(struct task_struct *task)
 	before = scope_task(pid);
 	bits = before & ~(TL_TASK_EXE | TL_TASK_NOT_EXE);
 	exe = BPF_CORE_READ(task, mm, exe_file);
-	path_walk(b, PEEK(exe, f_path.dentry), PEEK(exe, f_path.mnt));
+	path_walk(PATH_TRACEPOINT, b, PEEK(exe, f_path.dentry), PEEK(exe, f_path.mnt));
 	b->walked_dentry = 0;
 	start = b->start;
 	opaque(start);
