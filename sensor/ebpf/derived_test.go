@@ -384,7 +384,9 @@ func TestBprmCheck(t *testing.T) {
 	path := tool(t, dir, "shell")
 	cmd := exec.Command(path, "0", "two words")
 	cmd.Env = []string{"A=1", "B="}
-	comm, err := os.ReadFile("/proc/self/comm")
+	// Threads have names of their own; this one runs the program.
+	onThread(t)
+	comm, err := os.ReadFile("/proc/thread-self/comm")
 	if err != nil {
 		t.Fatal(err)
 	}

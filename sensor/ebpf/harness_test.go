@@ -39,10 +39,11 @@ func needRoot(t testing.TB) {
 }
 
 // programsOfTests loads the programs for all tests with the default
-// configuration; they leave the kernel when the tests' process does.
+// configuration; they leave the kernel when the tests' process does. What this
+// kernel does not take of them is in the tests' output.
 var programsOfTests = sync.OnceValues(func() (*loaded, error) {
 	cfg := DefaultConfig()
-	return load(&cfg, slog.New(slog.DiscardHandler))
+	return load(&cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 })
 
 // start runs a source that reports these events for the length of the test.
