@@ -90,7 +90,7 @@ func (d fixedDemand) Watch(ctx context.Context, changed func([]msg.Demand)) erro
 func TestStorm(t *testing.T) {
 	needRoot(t)
 	if _, err := os.Stat(storm.Shadow); err != nil {
-		t.Skip(err) // a machine without users
+		t.Skipf("needs a machine with users: %v", err)
 	}
 	for _, c := range []struct {
 		name  string
