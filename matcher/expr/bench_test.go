@@ -167,7 +167,7 @@ func benchRules(b *testing.B, dir string) []*loader.Rule {
 	prog, _ := lang.Load(in)
 	var out []*loader.Rule
 	for _, r := range prog.(*Program).loaded {
-		if r.Enabled && r.Threshold == nil {
+		if r.Enabled && r.Threshold == nil && r.Sequence == nil {
 			out = append(out, r)
 		}
 	}
