@@ -112,7 +112,7 @@ func (b *Bus) dial(ctx context.Context, name string, more ...nats.Option) (*nats
 		nats.IgnoreAuthErrorAbort(),
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(2 * time.Second),
+		nats.Timeout(b.patience()),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if sub != nil {
 				b.log.Warn("nats", "subject", sub.Subject, "err", err)
@@ -170,6 +170,15 @@ func (b *Bus) dial(ctx context.Context, name string, more ...nats.Option) (*nats
 			return nil, b.explain(err)
 		}
 	}
+}
+
+// patience is how long one attempt may take. Whoever tries only once is more
+// patient, for the server may be on a busy machine.
+func (b *Bus) patience() time.Duration {
+	if b.cfg.ConnectWait == 0 {
+		return 10 * time.Second
+	}
+	return 2 * time.Second
 }
 
 func temporary(err error) bool {
