@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/textproto"
 	"strings"
+	"sync"
 
 	"github.com/wneessen/go-mail"
 
@@ -50,19 +51,14 @@ func New(cfg Config) (*Sink, error) {
 		t.ServerName = cfg.Host
 	}
 	s := &Sink{cfg, t, password}
-	_, _, err = s.client()
+	_, err = s.client(new(line).dialer(nil))
 	return s, err
 }
 
-// client makes a client for one connection, and what closes that: the client
-// itself leaves it open when the server refuses us. With TLS from the start the
-// connection is the client's own, which then goes with the garbage.
-func (s *Sink) client() (_ *mail.Client, closed func(), _ error) {
-	var conn net.Conn
-	dial := func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
-		conn, err = new(net.Dialer).DialContext(ctx, network, addr)
-		return conn, err
-	}
+// client makes a client for one connection, which dial makes: the client itself
+// leaves a connection open when the server refuses us, and does not end it with
+// a context.
+func (s *Sink) client(dial mail.DialContextFunc) (*mail.Client, error) {
 	options := []mail.Option{
 		mail.WithPort(s.cfg.Port), mail.WithTimeout(s.cfg.Timeout), mail.WithTLSConfig(s.tls.Clone()), mail.WithoutNoop(),
 	}
@@ -70,7 +66,10 @@ func (s *Sink) client() (_ *mail.Client, closed func(), _ error) {
 	case StartTLS:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case Implicit:
-		options = append(options, mail.WithSSL())
+		// dial has made it TLS. That the client looks for TLS itself, finds it
+		// and offers no STARTTLS within it (RFC 3207, 4.2) is what this policy
+		// is for: with none it would take the connection for an open one.
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	case None:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	}
@@ -80,15 +79,49 @@ func (s *Sink) client() (_ *mail.Client, closed func(), _ error) {
 	if s.cfg.Username != "" {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.cfg.Username), mail.WithPassword(string(s.password)))
 	}
-	if s.cfg.Security != Implicit {
-		options = append(options, mail.WithDialContextFunc(dial))
-	}
-	c, err := mail.NewClient(s.cfg.Host, options...)
-	return c, func() {
-		if conn != nil {
-			_ = conn.Close()
+	return mail.NewClient(s.cfg.Host, append(options, mail.WithDialContextFunc(dial))...)
+}
+
+// line is the one connection of a delivery, which may be closed at any time.
+type line struct {
+	mu     sync.Mutex
+	conn   net.Conn
+	closed bool
+}
+
+// dialer says how to connect, with TLS from the start if t is not nil.
+func (l *line) dialer(t *tls.Config) mail.DialContextFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var (
+			conn net.Conn
+			err  error
+		)
+		if t != nil {
+			conn, err = (&tls.Dialer{Config: t}).DialContext(ctx, network, addr)
+		} else {
+			conn, err = new(net.Dialer).DialContext(ctx, network, addr)
 		}
-	}, err
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.closed {
+			_ = conn.Close()
+			return nil, net.ErrClosed
+		}
+		l.conn = conn
+		return conn, nil
+	}
+}
+
+// close ends the connection, and one that is still being made.
+func (l *line) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed = true; l.conn != nil {
+		_ = l.conn.Close()
+	}
 }
 
 // Deliver sends one detection.
@@ -97,16 +130,20 @@ func (s *Sink) Deliver(ctx context.Context, d *msg.Detection) error {
 	if err != nil {
 		return notifier.FailForGood(notifier.ReasonTemplate, err)
 	}
-	c, closed, err := s.client()
+	var t *tls.Config
+	if s.cfg.Security == Implicit {
+		t = s.tls.Clone()
+	}
+	var l line
+	c, err := s.client(l.dialer(t))
 	if err != nil {
 		return notifier.FailForGood(notifier.ReasonOther, err)
 	}
-	defer closed()
+	defer l.close()
 	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	// The client closes its connection only when it is asked to; a context
-	// that ends must end it, too.
-	defer context.AfterFunc(limited, func() { _ = c.Close() })()
+	// The client heeds a context only while it connects.
+	defer context.AfterFunc(limited, l.close)()
 	if err := c.DialWithContext(limited); err != nil {
 		return s.judge(limited, err)
 	}

@@ -39,6 +39,7 @@ acl_smtp_data = accept
 tls_advertise_hosts = *
 tls_certificate = %[1]s/cert.pem
 tls_privatekey = %[1]s/key.pem
+tls_on_connect_ports = %[4]s
 auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}
 never_users =
 keep_environment =
@@ -98,8 +99,9 @@ func certificate(t *testing.T, dir string) {
 	}
 }
 
-// exim starts the server of Debian on a port of its own.
-func exim(t *testing.T) (dir, addr string) {
+// exim starts the server of Debian on two ports of its own, the second of which
+// speaks TLS from the start.
+func exim(t *testing.T) (dir, addr, implicit string) {
 	t.Helper()
 	bin, err := exec.LookPath("exim4")
 	if err != nil {
@@ -120,7 +122,9 @@ func exim(t *testing.T) (dir, addr string) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	certificate(t, dir)
 	conf := filepath.Join(dir, "exim.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, eximConfig, dir, u.Uid, u.Gid), 0o644); err != nil {
+	addr, implicit = freePort(t), freePort(t)
+	_, tlsPort, _ := net.SplitHostPort(implicit)
+	if err := os.WriteFile(conf, fmt.Appendf(nil, eximConfig, dir, u.Uid, u.Gid, tlsPort), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, sub := range []string{"spool", "mail"} {
@@ -134,14 +138,7 @@ func exim(t *testing.T) (dir, addr string) {
 	if out, err := exec.Command("chown", "root:root", conf).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	host, port, _ := net.SplitHostPort(addr)
-	l.Close()
-	cmd := exec.Command(bin, "-C", conf, "-bdf", "-oX", "<; ["+host+"]:"+port)
+	cmd := exec.Command(bin, "-C", conf, "-bdf", "-oX", "<; "+brackets(addr)+" ; "+brackets(implicit))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -158,25 +155,44 @@ func exim(t *testing.T) (dir, addr string) {
 	for range 300 {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
-			return dir, addr
+			return dir, addr, implicit
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("exim does not listen: %s", out.String())
-	return "", ""
+	return "", "", ""
 }
 
-// TestRealServer sends every sample to Exim, by STARTTLS and with a password,
-// and reads what the receivers got.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// brackets writes an address as Exim wants it.
+func brackets(addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	return "[" + host + "]:" + port
+}
+
+// TestRealServer sends every sample to Exim, by STARTTLS and with TLS from the
+// start, with a password, and reads what the receivers got.
 func TestRealServer(t *testing.T) {
-	dir, addr := exim(t)
+	dir, addr, implicit := exim(t)
 	cfg := config(addr)
 	cfg.Security, cfg.TLS.CAFile = email.StartTLS, filepath.Join(dir, "cert.pem")
 	cfg.Username, cfg.Password = "tripline", "pa55w0rd"
 	cfg.To = []string{"soc@example.org", "other@example.org"}
-	s := build(t, cfg)
-	for _, sample := range sinktest.Samples() {
-		if err := s.Deliver(t.Context(), sample.Detection); err != nil {
+	direct := cfg
+	direct.Security = email.Implicit
+	_, port, _ := net.SplitHostPort(implicit)
+	_, _ = fmt.Sscan(port, &direct.Port)
+	for i, sample := range sinktest.Samples() {
+		if err := build(t, []email.Config{cfg, direct}[i%2]).Deliver(t.Context(), sample.Detection); err != nil {
 			t.Fatalf("%s: %v", sample.Name, err)
 		}
 	}
@@ -194,8 +210,8 @@ func TestRealServer(t *testing.T) {
 				t.Errorf("%s did not get %s once", who, sample.Name)
 			}
 		}
-		if !strings.Contains(box, "esmtpsa") {
-			t.Errorf("not by TLS and with a password: %.500s", box)
+		if n := strings.Count(box, "with utf8esmtpsa ")+strings.Count(box, "with esmtpsa "); n != len(sinktest.Samples()) {
+			t.Errorf("%d by TLS and with a password: %.500s", n, box)
 		}
 		for _, text := range strings.Split(box, "\nFrom tripline@example.org ")[1:] {
 			_, text, _ = strings.Cut(text, "\n")
@@ -215,6 +231,7 @@ func TestRealServer(t *testing.T) {
 	}
 	refused("wrong password", func(c *email.Config) { c.Password = "wr0ng" }, notifier.ReasonAuth, true)
 	refused("untrusted certificate", func(c *email.Config) { c.TLS.CAFile = "" }, notifier.ReasonTLS, true)
+	refused("untrusted from the start", func(c *email.Config) { *c = direct; c.TLS.CAFile = "" }, notifier.ReasonTLS, true)
 	refused("no such person", func(c *email.Config) { c.To = []string{"nobody-there@example.org"} }, notifier.ReasonClient, false)
 	refused("nobody we know", func(c *email.Config) { c.Username, c.Password = "", "" }, notifier.ReasonClient, false)
 }
