@@ -9,15 +9,17 @@ import (
 )
 
 // Demand is what the enabled rules need, sorted by name: the union of their
-// selectors. Where one rule wants an event whatever its arguments are, no
+// selectors, and of the environment variables they look at. Where one rule wants an event whatever its arguments are, no
 // condition is passed on; where all set one on the same argument, their values
 // are joined.
 func (rs *Ruleset) Demand(who string) msg.Demand {
 	events := make(map[string][]msg.ArgDemand)
+	var environment []string
 	for _, r := range rs.Rules {
 		if r.Disabled {
 			continue
 		}
+		environment = append(environment, r.Environment...)
 		for _, sel := range r.Select {
 			if sel.Event != "" {
 				if _, ok := catalogue.Lookup(sel.Event); ok {
@@ -30,7 +32,11 @@ func (rs *Ruleset) Demand(who string) msg.Demand {
 			}
 		}
 	}
-	d := msg.Demand{Who: who, Events: make([]msg.EventDemand, 0, len(events))}
+	slices.Sort(environment)
+	if environment = slices.Compact(environment); slices.Contains(environment, msg.WholeEnvironment) {
+		environment = []string{msg.WholeEnvironment}
+	}
+	d := msg.Demand{Who: who, Environment: environment, Events: make([]msg.EventDemand, 0, len(events))}
 	for name, args := range events {
 		d.Events = append(d.Events, msg.EventDemand{Name: name, Args: args})
 	}

@@ -83,6 +83,10 @@ type Rule struct {
 	// what a new owner of a partition reads again to remember what the one
 	// before did. It is 0 for a rule that one event decides.
 	Window time.Duration
+	// Environment names the environment variables of processes that the rule
+	// looks at or shows; [msg.WholeEnvironment] is all of them. It sees no
+	// others, other than what other rules ask for.
+	Environment []string
 }
 
 // Selector chooses events.

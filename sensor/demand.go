@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tripline/tripline/pkg/msg"
@@ -65,6 +66,9 @@ type demand struct {
 	s    *Sensor
 	wake chan struct{}
 
+	// environment is what may leave of environments.
+	environment atomic.Pointer[msg.Environment]
+
 	mu      sync.Mutex
 	latest  []msg.Demand
 	applied []msg.EventDemand
@@ -83,6 +87,7 @@ func (d *demand) run(ctx context.Context) {
 			d.mu.Lock()
 			d.latest = slices.Clone(all)
 			d.mu.Unlock()
+			d.askEnvironment(all)
 			select {
 			case d.wake <- struct{}{}:
 			default:
@@ -97,6 +102,15 @@ func (d *demand) run(ctx context.Context) {
 		// What was asked for last stays enabled meanwhile.
 		d.s.log.Warn("cannot follow what is needed, trying again", "error", err)
 		sleep(ctx, time.Second)
+	}
+}
+
+// askEnvironment puts what is asked for of environments into force.
+func (d *demand) askEnvironment(all []msg.Demand) {
+	env := msg.EnvironmentOf(all)
+	before := d.environment.Swap(env)
+	if on, off := difference(env.Names(), before.Names()), difference(before.Names(), env.Names()); len(on)+len(off) > 0 {
+		d.s.log.Info("environment variables that are asked for changed", "on", brief(on), "off", brief(off))
 	}
 }
 

@@ -20,6 +20,12 @@
 // go when these are full, too. What is in files when the sensor stops, or
 // crashes, is published by the next one of the same boot.
 //
+// # Environments
+//
+// The environment of a process holds passwords and tokens. Of every batch the
+// stage takes out, before it waits or travels anywhere, all variables but those
+// whose names somebody asks for ([msg.Demand]); the batch says which those are.
+//
 // # Numbers
 //
 // Events are numbered when they leave the queue, so what the queue dropped

@@ -1,6 +1,8 @@
 package sensor
 
 import (
+	"slices"
+
 	"github.com/tripline/tripline/pkg/msg"
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
@@ -9,7 +11,8 @@ import (
 // whole batch must be the same.
 func foldable(dst, src *msg.Batch) bool {
 	return dst.BootTime == src.BootTime && dst.Source == src.Source &&
-		dst.Partition == src.Partition && dst.Enricher == src.Enricher
+		dst.Partition == src.Partition && dst.Enricher == src.Enricher &&
+		slices.Equal(dst.Environment, src.Environment)
 }
 
 // fold appends the events of src that keep accepts to dst, together with what

@@ -79,6 +79,7 @@ func New(cfg Config, host, bootID string, src Source, pub Publisher, dem Demands
 		log: log, metrics: m, queue: q, losses: newLosses(m),
 	}
 	s.demand = &demand{s: s, wake: make(chan struct{}, 1)}
+	s.demand.environment.Store(msg.NewEnvironment())
 	return s, nil
 }
 
@@ -145,8 +146,12 @@ func (s *Sensor) runSource(ctx context.Context) (err error) {
 	return s.src.Run(ctx, emit)
 }
 
-// emit takes a batch from the source; it does not wait.
+// emit takes a batch from the source; it does not wait. Environments hold
+// secrets: what nobody asked for is taken out before it can get anywhere.
 func (s *Sensor) emit(b *msg.Batch) {
+	env := s.demand.environment.Load()
+	env.Apply(b)
+	b.Environment = env.Names()
 	if dropped := s.queue.push(b); dropped != nil {
 		s.losses.add(causeQueue, dropped)
 	}
@@ -329,6 +334,7 @@ func (s *Sensor) Health() (counters map[string]uint64, detail map[string]any) {
 	detail = map[string]any{
 		"enabled": s.src.Enabled(), "missing": missing, "lost": byEvent,
 		"queue_events": events, "queue_bytes": bytes,
+		"environment": s.demand.environment.Load().Names(),
 	}
 	if s.cfg.SpillDir != "" {
 		detail["spill_events"], detail["spill_bytes"] = diskEvents, diskBytes

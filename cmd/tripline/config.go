@@ -31,6 +31,9 @@ type config struct {
 	Notifier  notifiers.Config `yaml:"notifier"`
 	// Events are let through whether a rule needs them or not.
 	Events []string `yaml:"events"`
+	// Environment names environment variables of processes that the sensor lets
+	// through whether a rule looks at them or not; "all" is all of them.
+	Environment environmentConfig `yaml:"environment"`
 }
 
 type matcherConfig struct {

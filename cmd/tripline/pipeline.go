@@ -134,8 +134,8 @@ func (p *pipeline) addSensor(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if len(p.cfg.Events) > 0 {
-		if err := p.bus.Demand("configured").Announce(ctx, demandFor("configuration of "+p.cfg.Host, p.cfg.Events)); err != nil {
+	if len(p.cfg.Events)+len(p.cfg.Environment) > 0 {
+		if err := p.bus.Demand("configured").Announce(ctx, demandFor("configuration of "+p.cfg.Host, p.cfg.Events, p.cfg.Environment)); err != nil {
 			return err
 		}
 	}
@@ -340,12 +340,4 @@ func (m mirrored) Publish(ctx context.Context, b *msg.Batch, done func(error)) e
 	}
 	m.mirror.Show(b)
 	return nil
-}
-
-func demandFor(who string, events []string) msg.Demand {
-	d := msg.Demand{Who: who}
-	for _, e := range events {
-		d.Events = append(d.Events, msg.EventDemand{Name: e})
-	}
-	return d
 }

@@ -16,10 +16,11 @@ import (
 
 // recordFlags are the flags of record.
 type recordFlags struct {
-	client clientFlags
-	span   time.Duration
-	events []string
-	force  bool
+	client      clientFlags
+	span        time.Duration
+	events      []string
+	environment []string
+	force       bool
 }
 
 func newRecord() *cobra.Command {
@@ -41,6 +42,7 @@ enricher added. "tripline replay FILE" holds them against rules again, and
 	f.client.register(fs)
 	fs.DurationVar(&f.span, "for", 0, "how long; 0 is until interrupted")
 	fs.StringSliceVar(&f.events, "events", nil, "ask the sensors for these `events` while recording")
+	fs.StringSliceVar(&f.environment, "environment", nil, "ask for the environment variables of these `names` while recording; \"all\" for all")
 	fs.BoolVar(&f.force, "force", false, "overwrite the file")
 	return c
 }
@@ -61,12 +63,12 @@ func record(ctx context.Context, f *recordFlags, what, path string, stdout io.Wr
 		return err
 	}
 	defer b.Close()
-	if len(f.events) > 0 {
+	if len(f.events)+len(f.environment) > 0 {
 		host, err := os.Hostname()
 		if err != nil {
 			return err
 		}
-		if err := b.Demand("record").Announce(ctx, demandFor("record on "+host, f.events)); err != nil {
+		if err := b.Demand("record").Announce(ctx, demandFor("record on "+host, f.events, f.environment)); err != nil {
 			return err
 		}
 	}

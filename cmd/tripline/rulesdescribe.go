@@ -76,6 +76,7 @@ func describeRule(w io.Writer, r matcher.Rule, asJSON bool) error {
 		line("state", "disabled")
 	}
 	line("events", strings.Join(selectors(r), ", "))
+	line("environment", strings.Join(r.Environment, ", "))
 	source := r.File
 	if r.Line > 0 {
 		source = fmt.Sprintf("%s:%d", r.File, r.Line)
@@ -83,6 +84,9 @@ func describeRule(w io.Writer, r matcher.Rule, asJSON bool) error {
 	line("source", source)
 	line("SHA-256", r.Hash)
 	for _, name := range slices.Sorted(maps.Keys(r.Info.Properties)) {
+		if len(r.Environment) > 0 && strings.EqualFold(name, "environment") {
+			continue
+		}
 		line(name, render.Value(r.Info.Properties[name]))
 	}
 	if d := strings.TrimSpace(r.Info.Description); d != "" {

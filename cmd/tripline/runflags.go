@@ -30,6 +30,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	text(f, fs, "store-dir", "nats: `directory` of the streams kept in files", func(c *config) *string { return &c.NATS.Server.StoreDir })
 	text(f, fs, "nats-config", "nats: `file` with the embedded server's own configuration: users, TLS, cluster, leaf nodes", func(c *config) *string { return &c.NATS.Server.ConfigFile })
 	list(f, fs, "events", "sensor: let these `events` through whether a rule needs them or not", func(c *config) *[]string { return &c.Events })
+	list(f, fs, "environment", "sensor: let the environment variables of these `names` through whether a rule looks at them or not; \"all\" for all, which holds secrets", func(c *config) *[]string { return (*[]string)(&c.Environment) })
 	list(f, fs, "rules-dir", "matcher: `directory` or file of rules, or \"builtin\"; repeatable", func(c *config) *[]string { return &c.Matcher.Rules })
 	list(f, fs, "rules", "matcher: run only the rules with these `ids` (or patterns of ids and names, or tag:NAME; with ! before it, all but those)", func(c *config) *[]string { return &c.Matcher.Select })
 

@@ -17,6 +17,7 @@ import (
 
 func newTail() *cobra.Command {
 	f := &clientFlags{}
+	var environment []string
 	c := &cobra.Command{
 		Use:   "tail raw|events|detections [event…]",
 		Short: "Follow what passes, live",
@@ -26,14 +27,15 @@ runs; without names, what passes is what rules have asked for.`,
 		Example: "  tripline tail events\n  tripline tail events openat connect\n  tripline tail detections -o json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return tail(cmd.Context(), f, args[0], args[1:], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return tail(cmd.Context(), f, args[0], args[1:], environment, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f.register(c.Flags())
+	c.Flags().StringSliceVar(&environment, "environment", nil, "ask for the environment variables of these `names`, too; \"all\" for all")
 	return c
 }
 
-func tail(ctx context.Context, f *clientFlags, what string, events []string, stdout, stderr io.Writer) error {
+func tail(ctx context.Context, f *clientFlags, what string, events, environment []string, stdout, stderr io.Writer) error {
 	subjects, err := tailSubjects(what, events)
 	if err != nil {
 		return err
@@ -43,12 +45,12 @@ func tail(ctx context.Context, f *clientFlags, what string, events []string, std
 		return err
 	}
 	defer b.Close()
-	if len(events) > 0 && what != "detections" {
+	if len(events)+len(environment) > 0 && what != "detections" {
 		host, err := os.Hostname()
 		if err != nil {
 			return err
 		}
-		if err := b.Demand("tail").Announce(ctx, demandFor("tail on "+host, events)); err != nil {
+		if err := b.Demand("tail").Announce(ctx, demandFor("tail on "+host, events, environment)); err != nil {
 			return err
 		}
 	}

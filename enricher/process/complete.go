@@ -77,11 +77,12 @@ func self(p, from *msg.Process) {
 
 // child makes what is known of a process that came from parent. One whose own
 // image is known and differs has executed it since: it takes from the parent
-// only what an exec leaves alone.
-func child(p, parent *msg.Process) {
-	copied := !image(p) || p.Exe.GetPath() == parent.Exe.GetPath()
+// only what an exec leaves alone. Copied says whether it took everything.
+func child(p, parent *msg.Process) (copied bool) {
+	copied = !image(p) || p.Exe.GetPath() == parent.Exe.GetPath()
 	if !image(p) {
 		p.Knowledge = msg.Knowledge_KNOWLEDGE_INHERITED
 	}
 	complete(p, parent, copied)
+	return copied
 }

@@ -32,6 +32,12 @@
 // gone too, the parent of its fork stays, marked as exited: that is what is
 // known, and says more than nothing.
 //
+// # Environments
+//
+// Batches hold those variables that are asked for, and say which those are. What
+// is asked for only later is read from /proc, once for each process that an
+// event names and for its ancestors; what is asked for no more is forgotten.
+//
 // # Keys
 //
 // A start time from /proc has a resolution of 10 ms, one from the kernel 1 ns.

@@ -24,13 +24,13 @@ func (s *Step) parent(t *table, n *node) *node {
 		}
 	}
 	// An orphan: the kernel has given it another parent.
-	if !n.dead && t.local && !s.replayed && n.asked < askAgain && t.batch >= n.next && s.budget.take() {
-		n.asked++
-		n.next = t.batch + 1<<n.asked
+	if !n.dead && t.local && !s.replayed && n.tried < askAgain && t.batch >= n.next && s.budget.take() {
+		n.tried++
+		n.next = t.batch + 1<<n.tried
 		ppid, err := s.reader.ppid(n.pid, n.ticks)
 		switch {
 		case err != nil:
-			n.asked = askAgain
+			n.tried = askAgain
 		case ppid != n.ppid || p == nil || p.evicted:
 			if np := s.link(t, n, ppid, 0); np != nil {
 				t.adopt(n, np)
@@ -46,7 +46,7 @@ func (s *Step) parent(t *table, n *node) *node {
 
 // adopt gives n another parent.
 func (t *table) adopt(n, parent *node) {
-	n.parent, n.asked = parent, 0
+	n.parent, n.tried = parent, 0
 	t.epoch++
 	if n.ppid == parent.pid && n.row.ParentStartTime == parent.start {
 		return
@@ -88,6 +88,7 @@ func (s *Step) ancestors(t *table, b *msg.Batch, n *node) []uint32 {
 	s.line = s.line[:0]
 	for p := s.parent(t, n); p != nil && len(s.line) < s.cfg.MaxAncestors; p = s.parent(t, p) {
 		p.seen = max(p.seen, t.now) // what others descend from stays
+		s.environment(t, p)
 		s.line = append(s.line, t.place(b, p))
 	}
 	return s.line

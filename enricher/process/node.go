@@ -27,10 +27,12 @@ type node struct {
 	queued  bool // is in the queue of the dead
 	// unread says that /proc was not asked for want of budget.
 	unread bool
-	// asked counts how often /proc was asked for a parent in place of a dead
+	// tried counts how often /proc was asked for a parent in place of a dead
 	// one, next is the earliest batch to ask again.
-	asked uint8
+	tried uint8
 	next  uint64
+	// asked is the table's when what is asked for of its environment was looked up.
+	asked uint32
 
 	// Where this node's row stands in the current batch.
 	inBatch uint64

@@ -21,8 +21,10 @@ type reader struct {
 	root string
 	// cgroup picks the path to show from the text of /proc/PID/cgroup.
 	cgroup func([]byte) string
-	buf    []byte
-	// stuck counts reads of command lines that have not come back.
+	// env is what to keep of an environment.
+	env *msg.Environment
+	buf []byte
+	// stuck counts reads of processes' memory that have not come back.
 	stuck atomic.Int32
 }
 
@@ -133,6 +135,9 @@ func (r *reader) read(pid int32, wantTicks uint64) (*msg.Process, error) {
 	}
 	p.Args = r.cmdline(pid)
 	if p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_KTHREAD) == 0 {
+		if len(r.env.Names()) > 0 {
+			p.Env = r.env.Keep(splitArgs(r.memory(r.path(pid, "environ"), maxEnviron)))
+		}
 		p.Exe = r.exe(pid)
 		p.Cwd, _ = os.Readlink(r.path(pid, "cwd"))
 	}
@@ -153,39 +158,43 @@ func (r *reader) read(pid int32, wantTicks uint64) (*msg.Process, error) {
 }
 
 const (
-	// cmdlineWait is how long a command line is waited for, and maxStuck how
+	// memoryWait is how long a process's memory is waited for, and maxStuck how
 	// many reads may hang before no more are tried.
-	cmdlineWait = 100 * time.Millisecond
-	maxStuck    = 4
+	memoryWait = 100 * time.Millisecond
+	maxStuck   = 4
 )
 
-// cmdline returns the arguments of a process. They are read from the process's
-// own memory, which it can back with a file system that never answers, so
-// nothing waits for them without limit.
+// cmdline returns the arguments of a process.
 func (r *reader) cmdline(pid int32) []string {
+	return splitArgs(r.memory(r.path(pid, "cmdline"), maxArgs))
+}
+
+// memory returns the start of a file whose contents are in the memory of a
+// process, which can back that with a file system that never answers: so
+// nothing waits for it without limit.
+func (r *reader) memory(path string, limit int) []byte {
 	if r.stuck.Load() >= maxStuck {
 		return nil
 	}
-	answer := make(chan []string, 1)
+	answer := make(chan []byte, 1)
 	r.stuck.Add(1)
-	path := r.path(pid, "cmdline")
 	go func() {
 		own := reader{}
 		b, err := own.file(path, 4096)
-		if err == nil && len(b) == 4096 {
-			b, err = own.file(path, maxArgs)
+		if err == nil && len(b) == 4096 && limit > 4096 {
+			b, err = own.file(path, limit)
 		}
 		r.stuck.Add(-1)
 		if err != nil {
 			b = nil
 		}
-		answer <- splitArgs(b)
+		answer <- b
 	}()
-	timer := time.NewTimer(cmdlineWait)
+	timer := time.NewTimer(memoryWait)
 	defer timer.Stop()
 	select {
-	case args := <-answer:
-		return args
+	case b := <-answer:
+		return b
 	case <-timer.C:
 		return nil
 	}

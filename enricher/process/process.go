@@ -143,6 +143,7 @@ func (s *Step) Enrich(_ context.Context, b *msg.Batch, replayed bool) {
 	}
 	// A batch that comes again must not turn the table back.
 	again := b.LastSeq != 0 && b.LastSeq <= t.lastSeq
+	s.ask(t, b, again)
 	t.lastSeq = max(t.lastSeq, b.LastSeq)
 
 	n := len(b.Processes)
@@ -227,6 +228,7 @@ func (s *Step) apply(t *table, b *msg.Batch, i int, forker *node, again bool) {
 	default:
 		s.thin(t, n, p)
 	}
+	s.environment(t, n)
 	if n.row.Comm != "" && !again {
 		p.Comm = n.row.Comm // the process's name; a thin row has its thread's
 	}
@@ -240,7 +242,7 @@ func (s *Step) apply(t *table, b *msg.Batch, i int, forker *node, again bool) {
 func (s *Step) meet(t *table, p *msg.Process, forker *node) *node {
 	if full(p) {
 		row := s.intern.keep(p)
-		parent := forker
+		parent, asked := forker, t.asked
 		if parent == nil && p.Ppid > 0 {
 			parent = t.find(p.Ppid, p.ParentStartTime)
 		}
@@ -249,11 +251,14 @@ func (s *Step) meet(t *table, p *msg.Process, forker *node) *node {
 			case p.Flags&uint32(msg.ProcessFlag_PROCESS_FLAG_EXITED) != 0:
 				complete(row, parent.row, false) // the last word of one never heard of
 			case p.Knowledge == msg.Knowledge_KNOWLEDGE_KERNEL:
-				child(row, parent.row)
+				if child(row, parent.row) && len(p.Env) == 0 {
+					asked = parent.asked
+				}
 			}
 			share(row, parent.row)
 		}
 		n := s.insert(t, row)
+		n.asked = asked
 		if parent != nil && parent.pid == p.Ppid && !parent.evicted && parent != n {
 			n.parent = parent
 		}
@@ -272,17 +277,19 @@ func (s *Step) meet(t *table, p *msg.Process, forker *node) *node {
 		}
 	}
 	row := s.intern.keep(p)
-	parent := forker
+	parent, asked := forker, t.asked
 	if parent == nil && p.Ppid > 0 {
 		parent = t.find(p.Ppid, p.ParentStartTime)
 	}
 	if parent != nil && !parent.evicted && (p.Comm == "" || p.Comm == parent.row.Comm) {
 		child(row, parent.row)
+		asked = parent.asked
 		s.count(inherited)
 	} else {
 		s.count(unknown)
 	}
 	n := s.insert(t, row)
+	n.asked = asked
 	n.unread = t.local && s.replayed
 	return n
 }
@@ -309,6 +316,9 @@ func (s *Step) update(t *table, n *node, p *msg.Process, again bool) {
 	}
 	share(row, old)
 	n.row, n.unread = row, false
+	if replaced {
+		n.asked = t.asked
+	}
 	if p.Ppid > 0 && p.Ppid != n.ppid {
 		s.reparent(t, n, p)
 	}

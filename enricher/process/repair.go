@@ -53,7 +53,7 @@ func (s *Step) reread(t *table, n *node) bool {
 	ppid := row.Ppid
 	row.Ppid, row.ParentStartTime, row.NsPpid = n.row.Ppid, n.row.ParentStartTime, n.row.NsPpid
 	share(row, n.row)
-	n.row, n.unread = row, false
+	n.row, n.unread, n.asked = row, false, t.asked
 	if ppid != n.ppid {
 		s.reparent(t, n, &msg.Process{Ppid: ppid})
 	}

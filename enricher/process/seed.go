@@ -23,7 +23,7 @@ func (s *Step) Start(ctx context.Context) error {
 		return nil
 	}
 	t := s.tableOf(&msg.Batch{BootId: s.boot})
-	s.replayed = false
+	s.replayed, s.reader.env = false, t.env
 	alive := make(map[int32]struct{}, len(pids))
 	added := 0
 	for _, pid := range pids {

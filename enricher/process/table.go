@@ -20,12 +20,15 @@ type table struct {
 	now     int64  // time of the newest event, ns since the epoch
 	lastSeq uint64 // of the newest batch
 	batch   uint64 // serial number of the batch at hand
+	// env is what is asked for of environments; asked grows with it.
+	env   *msg.Environment
+	asked uint32
 	// epoch grows when what was said of ancestors may no longer hold.
 	epoch uint64
 }
 
 func newTable(cfg Config, local bool) *table {
-	return &table{cfg: cfg, local: local, byPID: make(map[int32]*node)}
+	return &table{cfg: cfg, local: local, byPID: make(map[int32]*node), env: msg.NewEnvironment()}
 }
 
 // find returns the process with this pid and start time. A start time of 0
@@ -48,7 +51,7 @@ func (t *table) find(pid int32, start uint64) *node {
 
 // add makes a node. What had the pid before is dead, if it is older.
 func (t *table) add(pid int32, start uint64, row *msg.Process) *node {
-	n := &node{pid: pid, ticks: start / tick, start: start, row: row, ppid: row.Ppid, seen: t.now}
+	n := &node{pid: pid, ticks: start / tick, start: start, row: row, ppid: row.Ppid, seen: t.now, asked: t.asked}
 	top := t.byPID[pid]
 	if top == nil || top.ticks <= n.ticks {
 		if top != nil {

@@ -107,7 +107,7 @@ func describe(r *loader.Rule, hashes map[string]string) matcher.Rule {
 	}
 	return matcher.Rule{
 		Info: info, Priority: r.Priority, Select: selectors(r), Disabled: !r.Enabled,
-		File: r.At.File, Line: r.At.Line, Hash: hashes[r.At.File], Window: window(r),
+		File: r.At.File, Line: r.At.Line, Hash: hashes[r.At.File], Window: window(r), Environment: r.Environment,
 	}
 }
 

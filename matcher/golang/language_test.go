@@ -169,3 +169,19 @@ func TestSourcesAndOwner(t *testing.T) {
 		t.Error("rules are loaded although the source builtin is not")
 	}
 }
+
+func TestEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		want  []string
+	}{{[]string{"A", "B"}, []string{"A", "B"}}, {[]any{"A", 1}, []string{"A"}}, {"*", []string{"*"}}, {7, nil}, {nil, nil}} {
+		p := &probe{selectors: []detect.SignatureEventSelector{{Source: "tracee"}}, meta: detect.SignatureMetadata{Properties: map[string]any{"environment": c.value}}}
+		rules, problems := load(golang.New([]func() detect.Signature{func() detect.Signature { return p }}, nil))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if d := cmp.Diff(c.want, rules[0].Environment); d != "" {
+			t.Errorf("%v: %s", c.value, d)
+		}
+	}
+}

@@ -15,6 +15,8 @@ import (
 const (
 	propertySeverity = "severity"
 	propertyMITRE    = "mitre att&ck"
+	// propertyEnvironment is a list of names of environment variables.
+	propertyEnvironment = "environment"
 )
 
 func ruleOf(meta detect.SignatureMetadata) matcher.Rule {
@@ -23,8 +25,32 @@ func ruleOf(meta detect.SignatureMetadata) matcher.Rule {
 			ID: meta.ID, Name: meta.Name, Language: "golang", Version: meta.Version, Description: meta.Description,
 			Tags: meta.Tags, Properties: meta.Properties, MITRE: mitre(meta.Properties),
 		},
-		Priority: priority(meta.Properties),
+		Priority:    priority(meta.Properties),
+		Environment: environment(meta.Properties),
 	}
+}
+
+// environment is the property Environment, a list of names; nothing else is
+// known of what a signature looks at.
+func environment(properties map[string]any) (names []string) {
+	for name, value := range properties {
+		if !strings.EqualFold(name, propertyEnvironment) {
+			continue
+		}
+		switch v := value.(type) {
+		case string:
+			names = append(names, v)
+		case []string:
+			names = append(names, v...)
+		case []any:
+			for _, x := range v {
+				if s, ok := x.(string); ok {
+					names = append(names, s)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // priority maps the property Severity, a number from 0 to 4 or the name of a

@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/tripline/tripline/matcher"
+	"github.com/tripline/tripline/pkg/msg"
 )
 
 // compile makes a rule of a parsed file; nil when it cannot run.
@@ -42,6 +43,9 @@ func (l *Language) compile(src source, m *ast.Module, lib library, memos memoNam
 		return nil, problems
 	}
 	narrow(s.rule.Select, m, match, !s.own && lib.ownsTraceeHelpers())
+	if s.rule.Environment == nil && namesEnvironment(m) {
+		s.rule.Environment = []string{msg.WholeEnvironment}
+	}
 	if h, ok := heads[match]; ok {
 		s.rule.Line, _ = place(h)
 	} else {

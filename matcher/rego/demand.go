@@ -212,3 +212,15 @@ func shadows(e *ast.Expr) bool {
 	}
 	return found
 }
+
+// namesEnvironment says whether a module names an argument that is the
+// environment of a program, in whichever way.
+func namesEnvironment(m *ast.Module) (yes bool) {
+	ast.WalkTerms(m, func(t *ast.Term) bool {
+		if s, ok := t.Value.(ast.String); ok && (s == "env" || s == "envp") {
+			yes = true
+		}
+		return yes
+	})
+	return yes
+}

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,4 +92,34 @@ func meets(s matcher.Selector, ev *matcher.Event) bool {
 		}
 	}
 	return true
+}
+
+// TestEnvironment is which variables a rule asks for.
+func TestEnvironment(t *testing.T) {
+	v0 := strings.ReplaceAll(v0Head, "security_file_open", "execve")
+	const body = `tracee_match { startswith(helpers.get_tracee_argument("envp")[_], "LD_PRELOAD=") }`
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"named as argument", v0 + body, []string{msg.WholeEnvironment}},
+		{"named by a field", v0 + `tracee_match { input.argsByName.env[_] == "A=1" }`, []string{msg.WholeEnvironment}},
+		{"not looked at", v0 + `tracee_match { input.argsByName.pathname == "/bin/env" }`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := load(t, c.text).Rules()[0].Environment; !slices.Equal(got, c.want) {
+				t.Errorf("asks for %q, want %q", got, c.want)
+			}
+		})
+	}
+	t.Run("declared", func(t *testing.T) {
+		text := `package tracee.X
+__rego_metadoc__ := {"id": "X", "properties": {"Environment": ["LD_PRELOAD", "LD_AUDIT"]}}
+tracee_selected_events[s] { s := {"source": "tracee", "name": "execve"} }
+tracee_match { startswith(input.argsByName.envp[_], "LD_PRELOAD=") }
+`
+		if got := load(t, text).Rules()[0].Environment; !slices.Equal(got, []string{"LD_PRELOAD", "LD_AUDIT"}) {
+			t.Errorf("asks for %q", got)
+		}
+	})
 }

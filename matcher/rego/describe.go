@@ -12,6 +12,8 @@ import (
 const (
 	severityKey = "severity"
 	mitreKey    = "mitre att&ck"
+	// environmentKey lists the environment variables that the rule looks at.
+	environmentKey = "environment"
 )
 
 // describe fills in the rule's description from a metadata document whose keys
@@ -37,6 +39,11 @@ func describe(s *signature, doc map[string]any) error {
 	folded := fold(props)
 	if v, ok := folded[mitreKey]; ok {
 		s.rule.Info.MITRE = fmt.Sprint(v)
+	}
+	if v, ok := folded[environmentKey]; ok {
+		if s.rule.Environment = stringsOf(v); s.rule.Environment == nil {
+			return fmt.Errorf("environment is %v, expected a list of names of variables", v)
+		}
 	}
 	v, ok := folded[severityKey]
 	if !ok {

@@ -47,6 +47,9 @@ func readLean(s *signature, src source, m *ast.Module) []matcher.Problem {
 	if v := take("mitre"); v != nil {
 		props["MITRE ATT&CK"] = v
 	}
+	if v := take("environment"); v != nil {
+		props[environmentKey] = v
+	}
 	doc := map[string]any{
 		"id": take("id"), "version": take("version"), "name": note.Title, "description": note.Description,
 		"tags": take("tags"), "properties": props,
@@ -82,7 +85,7 @@ func readLean(s *signature, src source, m *ast.Module) []matcher.Problem {
 		s.rule.Select = append(s.rule.Select, sel)
 	}
 	for _, k := range slices.Sorted(maps.Keys(custom)) {
-		fail("custom.%s is unknown, expected id, version, severity, mitre, tags, events, origin or properties", k)
+		fail("custom.%s is unknown, expected id, version, severity, mitre, tags, events, origin, environment or properties", k)
 	}
 	return problems
 }

@@ -41,8 +41,11 @@ type SignatureMetadata struct {
 	Name        string
 	Description string
 	Tags        []string
-	// Properties may hold anything; "Severity" (0 to 4) and "MITRE ATT&CK"
-	// (text) have a meaning to the matcher.
+	// Properties may hold anything; "Severity" (0 to 4), "MITRE ATT&CK" (text)
+	// and "Environment" have a meaning to the matcher. The last is a []string of
+	// the environment variables that the signature looks at, in the arguments
+	// env and envp of events: environments hold secrets, so no others are there.
+	// "*" is all of them.
 	Properties map[string]interface{}
 }
 

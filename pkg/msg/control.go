@@ -9,6 +9,10 @@ type Demand struct {
 	// Who asks, for people: "matcher host-1", "tail".
 	Who    string        `json:"who"`
 	Events []EventDemand `json:"events"`
+	// Environment names the environment variables of processes that are wanted,
+	// with events or not; [WholeEnvironment] is all of them. Those that nobody
+	// asks for do not leave the sensor.
+	Environment []string `json:"environment,omitempty"`
 }
 
 // EventDemand asks for one event, by its name in the catalogue.

@@ -350,7 +350,10 @@ type Batch struct {
 	Events      []*Event         `protobuf:"bytes,20,rep,name=events,proto3" json:"events,omitempty"`
 	// amendments are what became known only after events had gone on without
 	// it. A batch may hold nothing else.
-	Amendments    []*Amendment `protobuf:"bytes,21,rep,name=amendments,proto3" json:"amendments,omitempty"`
+	Amendments []*Amendment `protobuf:"bytes,21,rep,name=amendments,proto3" json:"amendments,omitempty"`
+	// environment names the environment variables that were asked for when the
+	// sensor let this batch go, sorted; "*" is all of them. No others are in it.
+	Environment   []string `protobuf:"bytes,22,rep,name=environment,proto3" json:"environment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -521,6 +524,13 @@ func (x *Batch) GetEvents() []*Event {
 func (x *Batch) GetAmendments() []*Amendment {
 	if x != nil {
 		return x.Amendments
+	}
+	return nil
+}
+
+func (x *Batch) GetEnvironment() []string {
+	if x != nil {
+		return x.Environment
 	}
 	return nil
 }
@@ -2236,7 +2246,7 @@ var File_tripline_proto protoreflect.FileDescriptor
 
 const file_tripline_proto_rawDesc = "" +
 	"\n" +
-	"\x0etripline.proto\x12\vtripline.v1\"\xf7\x05\n" +
+	"\x0etripline.proto\x12\vtripline.v1\"\x99\x06\n" +
 	"\x05Batch\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x16\n" +
@@ -2262,7 +2272,8 @@ const file_tripline_proto_rawDesc = "" +
 	"\x06events\x18\x14 \x03(\v2\x12.tripline.v1.EventR\x06events\x126\n" +
 	"\n" +
 	"amendments\x18\x15 \x03(\v2\x16.tripline.v1.AmendmentR\n" +
-	"amendments\"U\n" +
+	"amendments\x12 \n" +
+	"\venvironment\x18\x16 \x03(\tR\venvironment\"U\n" +
 	"\tAmendment\x124\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x16.tripline.v1.ContainerR\tcontainer\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\"\xa8\x02\n" +

@@ -51,6 +51,17 @@ func (m *Batch) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Environment) > 0 {
+		for iNdEx := len(m.Environment) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Environment[iNdEx])
+			copy(dAtA[i:], m.Environment[iNdEx])
+			i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Environment[iNdEx])))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0xb2
+		}
+	}
 	if len(m.Amendments) > 0 {
 		for iNdEx := len(m.Amendments) - 1; iNdEx >= 0; iNdEx-- {
 			size, err := m.Amendments[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
@@ -1783,6 +1794,8 @@ func (m *Batch) ResetVT() {
 			mm.Reset()
 		}
 		f10 := m.Amendments[:0]
+		clear(m.Environment)
+		f11 := m.Environment[:0]
 		m.Reset()
 		m.Drops = f0
 		m.Processes = f1
@@ -1795,6 +1808,7 @@ func (m *Batch) ResetVT() {
 		m.Files = f8
 		m.Events = f9
 		m.Amendments = f10
+		m.Environment = f11
 	}
 }
 func (m *Batch) ReturnToVTPool() {
@@ -1929,6 +1943,12 @@ func (m *Batch) SizeVT() (n int) {
 	if len(m.Amendments) > 0 {
 		for _, e := range m.Amendments {
 			l = e.SizeVT()
+			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.Environment) > 0 {
+		for _, s := range m.Environment {
+			l = len(s)
 			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
@@ -3273,6 +3293,38 @@ func (m *Batch) UnmarshalVT(dAtA []byte) error {
 			if err := m.Amendments[len(m.Amendments)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Environment", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Environment = append(m.Environment, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -8409,6 +8461,42 @@ func (m *Batch) UnmarshalVTUnsafe(dAtA []byte) error {
 			if err := m.Amendments[len(m.Amendments)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Environment", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			var stringValue string
+			if intStringLen > 0 {
+				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
+			}
+			m.Environment = append(m.Environment, stringValue)
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

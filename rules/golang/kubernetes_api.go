@@ -43,6 +43,7 @@ func (sig *kubernetesAPI) GetMetadata() (detect.SignatureMetadata, error) {
 		Properties: map[string]interface{}{
 			"Severity":     1,
 			"MITRE ATT&CK": "Discovery: Cloud Service Discovery",
+			"Environment":  []string{"KUBERNETES_SERVICE_HOST"},
 		},
 	}, nil
 }

@@ -8,6 +8,7 @@
 #   mitre: "Persistence: Hijack Execution Flow"
 #   tags: [linux, container]
 #   events: [execve, security_file_open]
+#   environment: [LD_PRELOAD, LD_LIBRARY_PATH]
 package tripline.ld_preload
 
 import data.tripline.functions

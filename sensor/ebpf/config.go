@@ -27,7 +27,8 @@ type Config struct {
 	// carried, at most 1024.
 	BufferBytes int `yaml:"buffer_bytes"`
 	// Environment says whether exec events and existing processes carry
-	// environment variables, up to 4 KiB of them.
+	// environment variables, up to 4 KiB of them, of which those go on that are
+	// asked for.
 	Environment bool `yaml:"environment"`
 	// Files says whether system calls carry what their descriptor refers to: a
 	// path, or the two ends of a socket. It costs some 0.4 µs a call.

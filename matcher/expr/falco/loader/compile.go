@@ -2,6 +2,7 @@ package loader
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/tripline/tripline/matcher/expr/falco/ast"
@@ -91,6 +92,14 @@ func (l *Loader) compileOutput(r *rule, out *Rule) bool {
 		l.missing(r, out, ref, ast.Pos{Src: r.output})
 	}
 	l.appendOutput(r, out)
+	for _, ref := range out.Output.Refs() {
+		out.uses(ref)
+	}
+	for _, x := range out.Extra {
+		for _, ref := range x.Format.Refs() {
+			out.uses(ref)
+		}
+	}
 	return true
 }
 
@@ -237,8 +246,17 @@ func (l *Loader) listItems(name string, items [][]listItem) ([]string, bool) {
 	return nil, false
 }
 
+// uses notes what a field needs of environments.
+func (r *Rule) uses(ref *fields.Ref) {
+	name := ref.Environment()
+	if i, known := slices.BinarySearch(r.Environment, name); name != "" && !known {
+		r.Environment = slices.Insert(r.Environment, i, name)
+	}
+}
+
 // missing notes a field that has no value here, and warns once.
 func (l *Loader) missing(r *rule, out *Rule, ref *fields.Ref, at ast.Pos) {
+	out.uses(ref)
 	if ref.Def.Missing == "" {
 		return
 	}

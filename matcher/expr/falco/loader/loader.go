@@ -86,7 +86,10 @@ type Rule struct {
 	CaptureDuration uint64
 	// Missing lists fields that the rule uses and Tripline cannot have.
 	Missing []*fields.Def
-	At      ast.Place
+	// Environment names the environment variables that the rule looks at or
+	// shows, as [fields.Ref.Environment] has them, sorted.
+	Environment []string
+	At          ast.Place
 }
 
 // ExtraField is a field that the configuration adds to results.
