@@ -121,6 +121,7 @@ test-faults: deps-test ## kill, stop and cut off stages and the server: nothing 
 .PHONY: test-kernels
 test-kernels: $(OBJECT) ## the sensor's tests on Debian's 5.10, 6.1 and 6.12 in QEMU, and docs/kernels.md of what they say (needs root)
 	@scripts/deps kernels
+	@$(MAKE) --no-print-directory $(BIN)
 	@$(ROOT) env GO=$(GO) KERNELS='$(KERNELS)' RUN='$(RUN)' scripts/test-kernels
 
 .PHONY: bench-storm-pipeline

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait; machines that run tests are slow and shared.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // binary returns the program under test, or skips.
 func binary(t *testing.T) string {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -54,12 +56,28 @@ func elf(args []string) error {
 	return os.Remove(args[0])
 }
 
-// module gives the kernel something that is no module, which it refuses.
-func module([]string) error {
+// module has the kernel take a module and let go of it; without a file it gives
+// the kernel something that is none, which it refuses.
+func module(args []string) error {
+	if len(args) > 0 {
+		return loadModule(args[0])
+	}
 	if err := unix.InitModule([]byte("no module at all"), ""); err == nil {
 		return fmt.Errorf("the kernel has taken it")
 	}
 	return nil
+}
+
+func loadModule(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil {
+		return err
+	}
+	return unix.DeleteModule(strings.TrimSuffix(filepath.Base(file), ".ko"), 0)
 }
 
 // mount mounts an empty file system that bears the device's name.

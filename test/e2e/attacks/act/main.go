@@ -28,7 +28,7 @@ func acts() map[string]act {
 		"exec":      {"exec PROGRAM ARGUMENT...: become another program", 1, become},
 		"memfd":     {"memfd: become a program that is in memory only", 0, memfd},
 		"elf":       {"elf PATH: write a program to a file and remove it", 1, elf},
-		"module":    {"module: load a kernel module that is none", 0, module},
+		"module":    {"module [FILE]: load a kernel module and unload it, or one that is none", 0, module},
 		"mount":     {"mount DEVICE DIRECTORY: mount it, by its name alone, and unmount it", 2, mount},
 		"stdio":     {"stdio: make a connection the standard input", 0, stdio},
 		"dial":      {"dial tcp|unix ADDRESS: listen there and connect", 2, dial},
