@@ -128,7 +128,7 @@ func TestFaults(t *testing.T) {
 
 	sensor := p.stages["sensor"]
 	rows := judge(m.all, delivered(t, p.sink), func(at time.Time) bool { return sensor.wasDown(at, unwatchedBefore, unwatchedAfter) })
-	t.Logf("seed %d, %v, %d faults, %d files opened\n%slost and counted: %s", seed, length, n, opened, table(rows), p.beats.lost())
+	t.Logf("seed %d, %v, %d faults, %s files opened\n%slost and counted: %s", seed, length, n, opened, table(rows), p.beats.lost())
 	for _, row := range rows {
 		if row.bad() || row.expected == 0 {
 			t.Errorf("%s: %d expected, %d missing, %d not due, %d doubled", row.rule, row.expected, row.missing, row.extra, row.double)

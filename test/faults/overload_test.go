@@ -1,18 +1,31 @@
 package faults
 
 import (
-	"context"
+	"bufio"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
 
-	"github.com/tripline/tripline/internal/bus"
 	"github.com/tripline/tripline/pkg/msg"
+)
+
+const (
+	overloadBy = 3
+	// quiet is how long markers are made before the load, and after it.
+	quiet = 20 * time.Second
+	// rampStep is how long each rate is tried, and rampFrom the first.
+	rampStep = 6 * time.Second
+	rampFrom = 20000
+	rampBy   = 1.3
 )
 
 // TestOverload: under three times what comes through, detections go on, the time
@@ -25,41 +38,72 @@ func TestOverload(t *testing.T) {
 		t.Skip("needs TRIPLINE_OVERLOAD_FOR, for how long: run make bench-overload")
 	}
 	run := fmt.Sprintf("tlo%d", os.Getpid())
-	p := start(t, run, t.TempDir(), rules(run)+callsRule, 2<<30)
+	p := undisturbed(t, run, rules(run)+callsRule())
 	m := startMarkers(t, run, t.TempDir())
 	p.waitFor(ruleFifth)
+	w := p.watch()
 	group := controlGroup(t, "load")
-	capacity := p.capacity(func() *loader { return startCalls(t, group, 0) })
+	capacity := p.ramp(group)
+	t.Logf("capacity: %.0f events a second", capacity)
 	p.drained()
 
-	// The load's own process tells its events from those of the calibration.
-	witness := p.witness()
-	lostBefore := p.lostByType()
+	calm := time.Now()
+	time.Sleep(quiet)
+	before := p.losses()
+	told := map[string]map[string]int{}
+	for _, c := range rareCalls {
+		told[c.name] = w.told(c.name)
+	}
 	began := time.Now()
-	l := startCalls(t, group, 3*capacity)
+	l := startCalls(t, group, overloadBy*capacity)
 	pid := l.cmd.Process.Pid
-	time.Sleep(time.Until(began.Add(length)))
-	made := l.stop()
+	most := p.watchQueue(began.Add(length))
+	made, sum := madeCalls(t, l)
 	ended := time.Now()
-	time.Sleep(20 * time.Second)
+	time.Sleep(quiet)
 	m.finish()
 	p.settle()
-	lost := p.lostByType()
-	got := delivered(t, p.sink)
-	rows := judge(m.all, got, func(time.Time) bool { return false })
-	t.Logf("%.0f events a second come through at most; %.0f a second were made for %v", capacity, float64(made)/ended.Sub(began).Seconds(), length)
-	t.Logf("\n%s\n%s", table(rows), latencies(got, began, ended))
+	seen, after := w.of(int32(pid)), p.losses()
 
-	seen := p.seenOf(int32(pid), witness)
-	for i, name := range rareCalls {
-		of := (made + 1 - i) / 2
-		gone := int(lost[name] - lostBefore[name])
-		t.Logf("%s: made %d, seen %d, counted as lost %d", name, of, seen[name], gone)
-		if of != seen[name]+gone {
-			t.Errorf("%s: %d are neither seen nor counted as lost", name, of-seen[name]-gone)
+	t.Logf("%.0f events a second, %.1f times as many as come through, were made for %v; the sensor's queue held %d at most",
+		float64(sum)/ended.Sub(began).Seconds(), float64(sum)/ended.Sub(began).Seconds()/capacity, ended.Sub(began).Round(time.Millisecond), most)
+	if float64(sum)/ended.Sub(began).Seconds() < 0.8*overloadBy*capacity {
+		t.Errorf("that is no load of %d times %.0f", overloadBy, capacity)
+	}
+	var b strings.Builder
+	tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "event\tmade\tseen\tlost\tneither\twhere lost\t")
+	for _, c := range rareCalls {
+		lost, where := 0, map[string]int{}
+		for cause, n := range after[c.name] {
+			if d := n - before[c.name][cause]; d > 0 {
+				where[cause] = d
+				lost += d
+			}
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%v\t\n", c.name, made[c.name], seen[c.name], lost, made[c.name]-seen[c.name]-lost, where)
+		if made[c.name] != seen[c.name]+lost {
+			t.Errorf("%s: %d made, %d seen, %d counted as lost", c.name, made[c.name], seen[c.name], lost)
+		}
+		// The batches say the same as the metrics.
+		said := w.told(c.name)
+		for cause, n := range told[c.name] {
+			said[cause] -= n
+		}
+		maps.DeleteFunc(said, func(_ string, n int) bool { return n == 0 })
+		if !maps.Equal(said, where) {
+			t.Errorf("%s: lost by the metrics: %v, by what batches say: %v", c.name, where, said)
 		}
 	}
-	t.Logf("lost and counted: %s", p.beats.lost())
+	tw.Flush()
+	got := delivered(t, p.sink)
+	rows := judge(m.all, got, func(time.Time) bool { return false })
+	late, back := latencies(got, calm, began, ended)
+	t.Logf("\n%s\n%s\n%s", b.String(), table(rows), late)
+	t.Logf("latency was back to what it was before the load %v after its end; lost and counted: %s", back, p.beats.lost())
+	if back > 10*time.Second {
+		t.Errorf("that is not within seconds")
+	}
 	for _, row := range rows {
 		if row.bad() || row.expected == 0 {
 			t.Errorf("%s: %d expected, %d missing, %d not due, %d doubled", row.rule, row.expected, row.missing, row.extra, row.double)
@@ -70,106 +114,170 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// undisturbed brings the pipeline up as it comes, nothing between the stages and
+// the server, and the sensor's metrics within reach.
+func undisturbed(t *testing.T, run, rules string) *pipeline {
+	t.Helper()
+	p := &pipeline{t: t, host: run, dir: t.TempDir(), stages: map[string]*stage{}}
+	p.addr = freePort(t)
+	p.metrics = freePort(t)
+	p.config = filepath.Join(p.dir, "config.yaml")
+	p.sink = filepath.Join(p.dir, "detections.json")
+	ruleFile := filepath.Join(p.dir, "faults.yaml")
+	write(t, ruleFile, rules)
+	write(t, p.config, fmt.Sprintf(`
+nats:
+  server: {store_dir: %s, listen: %s}
+notifier:
+  sinks:
+    - {name: file, type: file, format: json, path: %s, max_bytes: 0}
+`, t.TempDir(), p.addr, p.sink))
+	t.Cleanup(func() {
+		if t.Failed() {
+			p.explain()
+		}
+	})
+	p.server = p.stage("nats", nil, "run", "nats")
+	p.server.begin()
+	p.beats = listen(t, p.addr)
+	add := func(name string, args ...string) {
+		s := p.stage(name, nil, append(args, "--nats", "nats://"+p.addr)...)
+		p.stages[name] = s
+		p.names = append(p.names, name)
+		s.begin()
+	}
+	add("sensor", "run", "sensor", "--http", p.metrics)
+	add("enricher", "run", "enricher")
+	for i := range 2 {
+		add(fmt.Sprintf("matcher%d", i+1), "run", "matcher", "--rules-dir", ruleFile)
+	}
+	add("notifier", "run", "notifier")
+	return p
+}
+
 // callsRule looks at every rare call and finds nothing.
-const callsRule = `
+func callsRule() string {
+	var names []string
+	for _, c := range rareCalls {
+		names = append(names, c.name)
+	}
+	return fmt.Sprintf(`
 - rule: Calls
   desc: has every rare call looked at
-  condition: evt.type in (sched_rr_get_interval, sched_get_priority_min) and proc.cmdline contains "nobody at all"
+  condition: evt.type in (%s) and proc.cmdline contains "nobody at all"
   output: "none"
   priority: DEBUG
-`
+`, strings.Join(names, ", "))
+}
 
-// lostByType is what the sensor counts as lost, by event, a moment later.
-func (p *pipeline) lostByType() map[string]uint64 {
-	time.Sleep(2500 * time.Millisecond)
+// ramp finds how many rare calls a second come through: it makes more and more
+// until one in a hundred is lost, or more waits than half a second makes.
+func (p *pipeline) ramp(group string) (most float64) {
+	p.t.Helper()
+	try := func(rate float64) bool {
+		lost := p.beats.sum("sensor", "lost")
+		l := startCalls(p.t, group, rate)
+		time.Sleep(rampStep)
+		waiting := p.waiting()
+		_, made := madeCalls(p.t, l)
+		p.drained()
+		time.Sleep(2500 * time.Millisecond)
+		lost = p.beats.sum("sensor", "lost") - lost
+		p.t.Logf("%.0f a second for %v: %.0f made, %d lost, %d waiting", rate, rampStep, float64(made)/rampStep.Seconds(), lost, waiting)
+		return lost*100 < uint64(made) && float64(waiting) < rate/2 && float64(made) > rate*rampStep.Seconds()*0.9
+	}
+	for rate := float64(rampFrom); try(rate); rate *= rampBy {
+		most = rate
+	}
+	if most == 0 {
+		p.t.Fatalf("%d events a second do not come through", rampFrom)
+	}
+	return most
+}
+
+// waiting is about how many events wait, wherever that is.
+func (p *pipeline) waiting() int {
+	p.t.Helper()
+	left, err := p.beats.bus.Pending(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.queued() + 256*int(left.Raw+left.Events)
+}
+
+// queued is how many events waited in the sensor by its last heartbeat.
+func (p *pipeline) queued() (n int) {
 	p.beats.mu.Lock()
 	defer p.beats.mu.Unlock()
-	out := map[string]uint64{}
 	for _, h := range p.beats.last {
-		by, _ := h.Detail["lost"].(map[string]any)
-		for name, n := range by {
-			if n, ok := n.(float64); ok && h.Stage == "sensor" {
-				out[name] += uint64(n)
-			}
+		if q, ok := h.Detail["queue_events"].(float64); ok && h.Stage == "sensor" {
+			n += int(q)
 		}
+	}
+	return n
+}
+
+// watchQueue returns at a time with how many events waited in the sensor at most.
+func (p *pipeline) watchQueue(until time.Time) (most int) {
+	for time.Now().Before(until) {
+		time.Sleep(min(time.Second, time.Until(until)))
+		most = max(most, p.queued())
+	}
+	return most
+}
+
+var droppedLine = regexp.MustCompile(`^tripline_sensor_dropped_events_total\{cause="([a-z]+)",event="([a-z0-9_-]+)"\} (\S+)$`)
+
+// losses is what the sensor's metrics say was lost so far, by event and where.
+func (p *pipeline) losses() map[string]map[string]int {
+	p.t.Helper()
+	time.Sleep(2500 * time.Millisecond) // the kernel's counts are read once a second
+	r, err := http.Get("http://" + p.metrics + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	out := map[string]map[string]int{}
+	lines := bufio.NewScanner(r.Body)
+	for lines.Scan() {
+		if m := droppedLine.FindStringSubmatch(lines.Text()); m != nil {
+			n, err := strconv.ParseFloat(m[3], 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			add(out, m[2], m[1], int(n))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		p.t.Fatal(err)
 	}
 	return out
 }
 
-// witness is a program of one's own beside the matchers: it has every enriched
-// event from its beginning on, and reads them when all is over.
-func (p *pipeline) witness() *bus.PartitionConsumer {
-	p.t.Helper()
-	c, err := p.beats.bus.GroupConsumer(p.t.Context(), "witness", "witness")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return c
-}
-
-// seenOf counts the events of a process, as its own namespace numbers it.
-func (p *pipeline) seenOf(pid int32, c *bus.PartitionConsumer) map[string]int {
-	p.t.Helper()
-	streams, err := p.beats.bus.Streams(p.t.Context())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, s := range streams {
-		if s.Name == bus.StreamEvents && s.Discarded > 0 {
-			p.t.Errorf("the stream has discarded %d batches", s.Discarded)
-		}
-	}
-	var mu sync.Mutex
-	counts := map[string]int{}
-	once := map[uint64]bool{}
-	var all sync.WaitGroup
-	for partition := range c.Partitions() {
-		all.Go(func() {
-			for {
-				// Nothing comes any more when nothing has come for a while.
-				ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
-				d, err := c.Receive(ctx, partition)
-				cancel()
-				if err != nil {
-					return
-				}
-				b := d.Value
-				mu.Lock()
-				for i, ev := range b.Events {
-					r := b.Record(i)
-					if r.Process().GetNsPid() != pid || !slices.Contains(rareCalls, r.Name()) || once[ev.Seq] {
-						continue
-					}
-					once[ev.Seq] = true
-					counts[r.Name()] += int(max(ev.Count, 1))
-				}
-				mu.Unlock()
-				d.Ack(nil)
-			}
-		})
-	}
-	all.Wait()
-	return counts
-}
-
-// latencies lists how long detections took, by when their event was.
-func latencies(got []msg.Detection, began, ended time.Time) string {
+// latencies lists how long detections took, by when their event was, and says
+// how long after the load they took no longer than before it.
+func latencies(got []msg.Detection, calm, began, ended time.Time) (text string, back time.Duration) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "markers made\tnumber\tmedian\tslowest\t")
-	span := func(name string, from, to time.Time) {
-		var all []time.Duration
+	fmt.Fprintln(w, "events\trule\tdetections\tmedian\tp99\tslowest\t")
+	between := func(rule string, from, to time.Time) (all []time.Duration) {
 		for _, d := range got {
-			if d.Rule.ID == ruleOne && !d.Time.Before(from) && d.Time.Before(to) {
+			if d.Rule.ID == rule && !d.Time.Before(from) && d.Time.Before(to) {
 				all = append(all, d.Detected.Sub(d.Time))
 			}
 		}
 		slices.Sort(all)
-		if n := len(all); n > 0 {
-			fmt.Fprintf(w, "%s\t%d\t%v\t%v\t\n", name, n, all[n/2].Round(time.Millisecond), all[n-1].Round(time.Millisecond))
+		return all
+	}
+	span := func(name string, from, to time.Time) {
+		for _, rule := range []string{ruleOne, ruleTrio} {
+			if all := between(rule, from, to); len(all) > 0 {
+				n := len(all)
+				fmt.Fprintf(w, "%s\t%s\t%d\t%v\t%v\t%v\t\n", name, rule, n, all[n/2].Round(time.Millisecond/10), all[n*99/100].Round(time.Millisecond/10), all[n-1].Round(time.Millisecond/10))
+			}
 		}
 	}
-	span("before", began.Add(-time.Hour), began)
+	span("before", calm, began)
 	span("during", began, ended)
 	for s := range 5 {
 		from := ended.Add(time.Duration(2*s) * time.Second)
@@ -177,5 +285,19 @@ func latencies(got []msg.Detection, began, ended time.Time) string {
 	}
 	span("later", ended.Add(10*time.Second), ended.Add(time.Hour))
 	w.Flush()
-	return b.String()
+
+	// Back is the end of the last second in which half of them took longer
+	// than nearly all did before.
+	usual := between(ruleOne, calm, began)
+	if len(usual) == 0 {
+		return b.String(), time.Hour
+	}
+	limit := usual[len(usual)*99/100]
+	for s := range int(quiet / time.Second) {
+		from := ended.Add(time.Duration(s) * time.Second)
+		if all := between(ruleOne, from, from.Add(time.Second)); len(all) > 0 && all[len(all)/2] > limit {
+			back = time.Duration(s+1) * time.Second
+		}
+	}
+	return b.String(), back
 }

@@ -26,16 +26,17 @@ const (
 // pipeline is all stages, each a process of its own that reaches the server
 // through a proxy of its own.
 type pipeline struct {
-	t      *testing.T
-	host   string
-	dir    string
-	config string
-	sink   string // the file that the notifier writes to
-	server *stage
-	stages map[string]*stage
-	names  []string // of stages, in the order of the stream
-	addr   string
-	beats  *beats
+	t       *testing.T
+	host    string
+	dir     string
+	config  string
+	sink    string // the file that the notifier writes to
+	server  *stage
+	stages  map[string]*stage
+	names   []string // of stages, in the order of the stream
+	addr    string
+	beats   *beats
+	metrics string // where the sensor serves them, if it does
 }
 
 // config keeps batches in files, so that what is stored outlives the server's
