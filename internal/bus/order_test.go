@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +68,58 @@ func TestOrderWhileConnectionsAreCut(t *testing.T) {
 
 	if seqs := stored(t, s.URL()); !slices.Equal(seqs, sequence(1, total)) {
 		t.Errorf("the stream holds %v, want 1 to %d", seqs, total)
+	}
+}
+
+// A message goes down with its connection, and the next is published before
+// anybody has looked at the fate of that one: it must not be stored first.
+func TestOrderWhenNobodyHasNoticedAReconnection(t *testing.T) {
+	s := bustest.Server(t)
+	proxy := bustest.NewProxy(t, s.Addr())
+	b := bustest.Dial(t, proxy.URL(), nil)
+	p := must(b.RawPublisher(host))
+	ctx := context30(t)
+	// What is called when a batch is stored runs where fates are looked at.
+	busy, goOn := make(chan struct{}), make(chan struct{})
+	if err := p.Publish(ctx, batch(1, 1), func(error) {
+		close(busy)
+		<-goOn
+	}); err != nil {
+		t.Fatal(err)
+	}
+	<-busy
+	var all sync.WaitGroup
+	later := func(seq uint64) {
+		all.Add(1)
+		if err := p.Publish(ctx, batch(seq, 1), func(err error) {
+			if err != nil {
+				t.Errorf("batch %d is not stored: %v", seq, err)
+			}
+			all.Done()
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	proxy.Hold()
+	later(2)
+	proxy.Cut()
+	proxy.Release()
+	eventually(t, "a new connection", func() bool {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_, err := b.Pending(ctx)
+		return err == nil
+	})
+	later(3)
+	later(4)
+	// Had they been sent, they would be there by now.
+	if _, err := b.Pending(ctx); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	all.Wait()
+	if seqs := stored(t, s.URL()); !slices.Equal(seqs, sequence(1, 4)) {
+		t.Errorf("the stream holds %v, want 1 to 4", seqs)
 	}
 }
 
