@@ -72,16 +72,19 @@ func controlGroup(t *testing.T, name string) string {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for range 100 {
-			if err := os.Remove(dir); err == nil || os.IsNotExist(err) {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		t.Errorf("control group %s cannot be removed", dir)
-	})
+	t.Cleanup(func() { removeGroup(t, dir) })
 	return dir
+}
+
+func removeGroup(t *testing.T, dir string) {
+	t.Helper()
+	for range 100 {
+		if err := os.Remove(dir); err == nil || os.IsNotExist(err) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("control group %s cannot be removed", dir)
 }
 
 // mark starts a program with each word that it reads as its argument, one after

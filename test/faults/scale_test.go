@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,11 +23,19 @@ import (
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
 
-const scaleHosts = 3
+const (
+	scaleHosts = 3
+	// scaleShare of a processor is what each matcher may use, so that a host
+	// more is a processor more, also where there are only two.
+	scaleShare = 4
+	scaleRules = 40
+	// settles is how long it may take until partitions are even again.
+	settles = 5 * time.Second
+)
 
 // TestScale: three network namespaces are hosts. A stretch of events of all
-// three is held against all rules that come with Tripline by one, two and four
-// matchers, and then matchers come and go.
+// three is held against rules that are much more work than the rest by one to
+// four matchers, each with a share of a processor, and then matchers come and go.
 func TestScale(t *testing.T) {
 	needs(t)
 	events := setting(t, "TRIPLINE_SCALE_EVENTS", 0)
@@ -34,29 +43,90 @@ func TestScale(t *testing.T) {
 		t.Skip("needs TRIPLINE_SCALE_EVENTS, how many: run make bench-scale")
 	}
 	net := namespaces(t)
+	dear, cheap := filepath.Join(t.TempDir(), "dear.yaml"), filepath.Join(t.TempDir(), "cheap.yaml")
+	write(t, dear, slowRules(scaleRules))
+	write(t, cheap, "- rule: Cheap\n  desc: looks at every event\n  condition: evt.type in (openat, connect, execve) and proc.name = nobody\n  output: none\n  priority: DEBUG\n")
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "matchers\tevents\tseconds\tevents/s\tmatchers' CPU s\tserver's CPU s\tevents/CPU s of matchers\t")
-	for _, n := range []int{1, 2, 4} {
-		p := hosts(t, net, n)
+	fmt.Fprintln(w, "matchers\trules\tevents\tseconds\tevents/s\tmatchers' CPU s\tevents/CPU s of matchers\tserver's CPU s\tmaker's CPU s\tpartitions\tevents of each\t")
+	measure := func(rules string, n, events int) (perSecond, perCPU float64) {
+		p := hosts(t, net, n, rules)
 		for i := range n {
 			p.matcher(i)
 		}
 		eventually(t, "the matchers to share the partitions", func() bool { return p.isEven(n) })
 		// What it took to load the rules does not count.
-		cpu, server := p.cpu(), cpuOf(t, p.server.cmd.Process.Pid)
+		cpu, server, maker := p.cpu(), cpuOf(t, p.server.cmd.Process.Pid), cpuOf(t, os.Getpid())
 		began := time.Now()
 		p.fill(events)
+		maker = cpuOf(t, os.Getpid()) - maker
 		took := p.emptied(began)
 		cpu, server = p.cpu()-cpu, cpuOf(t, p.server.cmd.Process.Pid)-server
-		fmt.Fprintf(w, "%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.0f\t\n", n, events, took.Seconds(), float64(events)/took.Seconds(), cpu.Seconds(), server.Seconds(), float64(events)/cpu.Seconds())
+		perSecond, perCPU = float64(events)/took.Seconds(), float64(events)/cpu.Seconds()
+		time.Sleep(1500 * time.Millisecond) // the next heartbeats
+		partitions, taken := p.shared()
+		fmt.Fprintf(w, "%d\t%s\t%d\t%.1f\t%.0f\t%.1f\t%.0f\t%.1f\t%.1f\t%v\t%v\t\n", n, strings.TrimSuffix(filepath.Base(rules), ".yaml"), events, took.Seconds(),
+			perSecond, cpu.Seconds(), perCPU, server.Seconds(), maker.Seconds(), partitions, taken)
 		if n == 4 {
 			p.comeAndGo()
 		}
 		p.end()
+		return perSecond, perCPU
+	}
+	_, carried := measure(cheap, 1, 4*events)
+	var rates []float64
+	for n := range 4 {
+		perSecond, perCPU := measure(dear, n+1, events)
+		rates = append(rates, perSecond)
+		if n == 0 && carried < 10*perCPU {
+			t.Errorf("the rules are not what takes the time: %.0f events a second of processor with them, %.0f with a cheap one", perCPU, carried)
+		}
+		if n > 0 && rates[n] < rates[n-1]*1.05 {
+			t.Errorf("%d matchers: %.0f events a second, %d: %.0f", n, rates[n-1], n+1, rates[n])
+		}
 	}
 	w.Flush()
-	t.Logf("on %d hosts, one processor for each matcher:\n%s", scaleHosts, b.String())
+	t.Logf("on %d hosts, a %dth of a processor for each matcher:\n%s", scaleHosts, scaleShare, b.String())
+}
+
+// slowRules hold the name of every file that is opened against so many regular
+// expressions, of which none finds anything.
+func slowRules(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `
+- rule: Slow %[1]d
+  desc: looks at the names of all files
+  condition: evt.type in (open, openat, openat2) and fd.name regex ".*/(src|lib)/([a-z]+[0-9]*[.])+secret%[1]d"
+  output: "none"
+  priority: DEBUG
+`, i)
+	}
+	return b.String()
+}
+
+// quota makes a control group whose processes get a share of a processor.
+func quota(t *testing.T, name string) string {
+	t.Helper()
+	const period = 20000 // µs
+	root, files := "/sys/fs/cgroup/cpu", map[string]string{"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(period / scaleShare)}
+	if _, err := os.Stat(root); err != nil {
+		root, files = "/sys/fs/cgroup", map[string]string{"cpu.max": fmt.Sprintf("%d %d", period/scaleShare, period)}
+		if err := os.WriteFile(root+"/cgroup.subtree_control", []byte("+cpu"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(root, fmt.Sprintf("tripline-faults-%d-%s", os.Getpid(), name))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeGroup(t, dir) })
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // namespace is one host.
@@ -98,11 +168,12 @@ type scaled struct {
 	net  []namespace
 	port string
 	mine []*stage
+	rule string // the file of rules
 }
 
-func hosts(t *testing.T, net []namespace, n int) *scaled {
+func hosts(t *testing.T, net []namespace, n int, rules string) *scaled {
 	t.Helper()
-	p := &scaled{net: net, pipeline: &pipeline{t: t, host: "hub", dir: t.TempDir(), stages: map[string]*stage{}}}
+	p := &scaled{net: net, rule: rules, pipeline: &pipeline{t: t, host: "hub", dir: t.TempDir(), stages: map[string]*stage{}}}
 	_, p.port, _ = strings.Cut(freePort(t), ":")
 	p.addr = "127.0.0.1:" + p.port
 	p.config = filepath.Join(p.dir, "config.yaml")
@@ -128,9 +199,10 @@ matcher: {workers: 1}
 func (p *scaled) matcher(i int) *stage {
 	n := p.net[i%len(p.net)]
 	name := fmt.Sprintf("matcher%d", len(p.mine)+1)
-	s := p.stage(name, nil, "run", "matcher", "--nats", "nats://"+n.gateway+":"+p.port)
+	s := p.stage(name, nil, "run", "matcher", "--rules-dir", p.rule, "--nats", "nats://"+n.gateway+":"+p.port)
 	s.args = append(s.args, "--host", n.name)
-	s.program = []string{"ip", "netns", "exec", n.name, "env", "GOMAXPROCS=1"}
+	group := quota(p.t, fmt.Sprintf("%s-%s", filepath.Base(p.dir), name))
+	s.program = []string{"sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, group, "ip", "netns", "exec", n.name, "env", "GOMAXPROCS=1"}
 	p.mine = append(p.mine, s)
 	p.stages[name], p.names = s, append(p.names, name)
 	s.mu.Lock()
@@ -246,7 +318,11 @@ func (p *scaled) comeAndGo() {
 	even := func(what string, live int) {
 		began := time.Now()
 		eventually(p.t, "partitions to be shared out evenly after "+what, func() bool { return p.isEven(live) })
-		p.t.Logf("even among %d within %.1f s of %s (heartbeats tell it once a second)", live, time.Since(began).Seconds(), what)
+		took := time.Since(began)
+		p.t.Logf("even among %d within %.1f s of %s (heartbeats tell it once a second)", live, took.Seconds(), what)
+		if took > settles {
+			p.t.Errorf("that is more than %v", settles)
+		}
 	}
 	even("the start", 4)
 	p.matcher(4)
@@ -288,6 +364,20 @@ func (p *scaled) isEven(live int) bool {
 		}
 	}
 	return slices.Max(sizes)-slices.Min(sizes) <= 1
+}
+
+// shared is how many partitions each matcher has, and how many events it took.
+func (p *scaled) shared() (partitions []int, events []uint64) {
+	p.beats.mu.Lock()
+	defer p.beats.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(p.beats.last)) {
+		if h := p.beats.last[key]; h.Stage == "matcher" {
+			list, _ := h.Detail["partitions"].([]any)
+			partitions = append(partitions, len(list))
+			events = append(events, h.Counters["events"])
+		}
+	}
+	return partitions, events
 }
 
 // cpu is what the matchers have used.
