@@ -13,8 +13,9 @@ type Source interface {
 	Partitions() uint32
 	// Receive waits for the next batch of a partition that this matcher owns.
 	// One batch of a partition is under way at a time: the next one comes
-	// after the last is acknowledged. It returns the context's error when
-	// that ends.
+	// after the last is acknowledged. A First one without a host and events
+	// says that nothing waits in a partition that came here. It returns the
+	// context's error when that ends.
 	Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error)
 	// History calls f for the batches of a partition that were stored since
 	// then, before the one received last, oldest first. An error of f ends it

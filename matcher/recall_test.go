@@ -137,3 +137,18 @@ func TestRecallLosesNothing(t *testing.T) {
 		t.Errorf("%d events count as lost, none are", counters["lost"])
 	}
 }
+
+// TestRecallInSilence: a partition that came here is read back though nothing
+// comes in it.
+func TestRecallInSilence(t *testing.T) {
+	r := start(t, config(), []matcher.Language{waiting{}})
+	last := execAt(t, 1, time.Now().Add(-time.Minute).Unix())
+	r.src.past = map[uint32][]*msg.Batch{1: {last}}
+	r.src.found = map[string]bool{msg.DetectionID("atonce", last.Record(0), 0): true}
+	if err := r.src.feed(t, 1, &msg.Batch{Partition: 1}, true); err != nil {
+		t.Fatal(err)
+	}
+	if counters, _ := r.Health(); counters["recalls"] != 1 || counters["recalled"] != 1 || counters["lost"] != 0 {
+		t.Errorf("counters %v, want one recall of one event and nothing lost", counters)
+	}
+}

@@ -76,6 +76,11 @@ func (w *worker) batch(ctx context.Context, d delivery) {
 	a := newAnswer(d.Ack)
 	if d.First {
 		w.recall(ctx, s, b, a)
+		if len(b.Events) == 0 && b.Host == "" {
+			// The partition came here while nobody had anything to say in it.
+			a.end(nil)
+			return
+		}
 	}
 	gap := s.lost(b)
 	if d.First {

@@ -51,6 +51,7 @@ type partitionReader struct {
 	changed chan struct{} // closed, and replaced, when mine changes
 	pin     string        // of the newest delivery
 	first   bool          // the next batch is the first since it became ours
+	silent  bool          // that nothing waits was said since it became ours
 	held    *partitionHeld
 	reading bool   // not let go of yet
 	newest  uint64 // stream sequence of what the stage took last
@@ -148,8 +149,11 @@ func (c *PartitionConsumer) Owned() []uint32 {
 
 // Receive waits for the next batch of a partition while that is this
 // matcher's. First is true for the first batch since it became so, which
-// includes a return after another matcher may have had it. It returns the
-// context's error when that ends and [ErrClosed] after [Bus.Close].
+// includes a return after another matcher may have had it. When nothing waits
+// in a partition that became this matcher's, that first one is an empty batch,
+// and so is the next one First, so that what was there before can be read back
+// without waiting for more. It returns the context's error when that ends and
+// [ErrClosed] after [Bus.Close].
 func (c *PartitionConsumer) Receive(ctx context.Context, partition uint32) (msg.Delivery[*msg.Batch], error) {
 	if int(partition) >= len(c.readers) {
 		return msg.Delivery[*msg.Batch]{}, fmt.Errorf("nats: partition %d of %d", partition, len(c.readers))
@@ -206,6 +210,7 @@ func (c *PartitionConsumer) assign(mine map[uint32]bool) {
 		if r.mine != mine[r.p] {
 			r.mine = mine[r.p]
 			r.first = r.first || r.mine
+			r.silent = false
 			close(r.changed)
 			r.changed = make(chan struct{})
 		}
@@ -320,6 +325,7 @@ func (r *partitionReader) read(cons jetstream.Consumer) {
 			return
 		case errors.Is(err, context.DeadlineExceeded):
 			r.keepAlive()
+			r.tellSilent(ctx, cons)
 		default:
 			return
 		}

@@ -58,7 +58,9 @@ func matchIn(t testing.TB, ctx context.Context, group, who string, b *bus.Bus, i
 				if err != nil {
 					return
 				}
-				into.add(who, d)
+				if len(d.Value.Events) > 0 {
+					into.add(who, d)
+				}
 				d.Ack(nil)
 			}
 		}()
@@ -337,4 +339,48 @@ func TestPartitionHistory(t *testing.T) {
 	if ids, err := c.Found(ctx, since, []string{"not there"}); err != nil || len(ids) != 0 {
 		t.Errorf("found %v, %v, want nothing", ids, err)
 	}
+}
+
+// A partition changes hands while nothing comes: the new owner is told so, and
+// can read back what the one before has dealt with, and nothing else.
+func TestPartitionChangesHandsInSilence(t *testing.T) {
+	s := bustest.Server(t)
+	ctx := context30(t)
+	old := bustest.Join(t, s, nil)
+	before := newTally()
+	c := match(t, ctx, "old", old, before)
+	publish(t, must(old.EventsPublisher(host)), inPartition(batch(1, 1), 3), inPartition(batch(2, 1), 3))
+	eventually(t, "the first owner to have both", func() bool { return before.count() == 2 })
+	if err := c.Leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	heir := bustest.Join(t, s, nil)
+	next := must(heir.PartitionConsumer(ctx, "heir"))
+	d, err := next.Receive(ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Value.Events) != 0 || !d.First || d.Value.Partition != 3 {
+		t.Fatalf("received %v, first %v; want an empty batch that is the first", d.Value, d.First)
+	}
+	var past []uint64
+	if err := next.History(ctx, 3, time.Now().Add(-time.Minute), func(b *msg.Batch) error {
+		past = append(past, b.FirstSeq)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.Ack(nil)
+	if !slices.Equal(past, []uint64{1, 2}) {
+		t.Errorf("read back %v, want 1 and 2", past)
+	}
+	// What comes next is the first of its owner, too.
+	publish(t, must(heir.EventsPublisher(host)), inPartition(batch(3, 1), 3))
+	if d, err = next.Receive(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	if d.Value.FirstSeq != 3 || !d.First {
+		t.Errorf("received batch %d, first %v; want 3, first", d.Value.FirstSeq, d.First)
+	}
+	d.Ack(nil)
 }

@@ -58,6 +58,41 @@ func (r *partitionReader) take(m jetstream.Msg) (item partitionItem, ok bool) {
 	}}, true
 }
 
+// tellSilent hands over an empty batch, once, when everything stored in a
+// partition that became ours was answered before.
+func (r *partitionReader) tellSilent(ctx context.Context, cons jetstream.Consumer) {
+	r.mu.Lock()
+	due := r.first && !r.silent && r.held == nil
+	r.mu.Unlock()
+	if !due {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	info, err := cons.Info(ctx)
+	if err != nil {
+		r.b.log.Debug("nats: whether anything waits", "partition", r.p, "err", err)
+		return
+	}
+	if info.NumPending > 0 || info.NumAckPending > 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent = true
+	if info.AckFloor.Stream == 0 {
+		return // there never was anything
+	}
+	item := partitionItem{
+		h: &partitionHeld{id: identity{seq: info.AckFloor.Stream + 1}},
+		d: msg.Delivery[*msg.Batch]{Value: &msg.Batch{Partition: r.p}, Attempt: 1, First: true, Ack: func(error) {}},
+	}
+	select {
+	case r.out <- item:
+	default:
+	}
+}
+
 // drop empties the hand-over, in case the stage has not come for the batch.
 func (r *partitionReader) drop() {
 	select {

@@ -69,6 +69,9 @@ func runRole(role string) error {
 					if err != nil {
 						return
 					}
+					if len(d.Value.Events) == 0 {
+						continue // nothing waits
+					}
 					fmt.Println(p, d.Value.FirstSeq)
 					time.Sleep(time.Millisecond)
 					d.Ack(nil)
