@@ -116,7 +116,8 @@ SEED ?= 1
 test-faults: deps-test ## kill, stop and cut off stages and the server: nothing may be lost or doubled (needs root; FOR=10m SEED=3)
 	@$(MAKE) --no-print-directory $(BIN)
 	$(call say,TEST,./test/faults)
-	$(Q)$(ROOT) env $(E2E) TRIPLINE_FAULTS_FOR=$(FOR) TRIPLINE_FAULTS_SEED=$(SEED) $(GO) test -count=1 -v -timeout 30m -run '^TestFaults$$|^TestFullDisk$$' ./test/faults
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_FAULTS_FOR=$(FOR) TRIPLINE_FAULTS_SEED=$(SEED) TRIPLINE_OVERLOAD_FOR=10s TRIPLINE_SCALE_EVENTS=24576 \
+		$(GO) test -count=1 -v -timeout 30m -run '^Test(Faults|FullDisk|Overload|Scale)$$' ./test/faults
 
 .PHONY: test-kernels
 test-kernels: $(OBJECT) ## the sensor's tests on Debian's 5.10, 6.1 and 6.12 in QEMU, and docs/kernels.md of what they say (needs root)
@@ -135,9 +136,9 @@ bench-overload: deps-test ## a minute of three times what comes through: what is
 	$(Q)$(ROOT) env $(E2E) TRIPLINE_OVERLOAD_FOR=1m $(GO) test -count=1 -v -timeout 10m -run '^TestOverload$$' ./test/faults
 
 .PHONY: bench-scale
-bench-scale: deps-test ## events per second and processor second with 1, 2 and 4 matchers on three hosts (needs root)
+bench-scale: deps-test ## events per second and processor second with 1 to 4 matchers on three hosts (needs root)
 	@$(MAKE) --no-print-directory $(BIN)
-	$(Q)$(ROOT) env $(E2E) TRIPLINE_SCALE_EVENTS=2000000 $(GO) test -count=1 -v -timeout 20m -run '^TestScale$$' ./test/faults
+	$(Q)$(ROOT) env $(E2E) TRIPLINE_SCALE_EVENTS=73728 $(GO) test -count=1 -v -timeout 20m -run '^TestScale$$' ./test/faults
 
 # The packages where goroutines meet.
 RACE := ./internal/... ./sensor ./sensor/replay ./enricher/... ./matcher ./matcher/golang ./notifier/... ./pkg/msg
