@@ -34,7 +34,7 @@ type ramp struct {
 // A short run makes do with a rough figure.
 var (
 	fineRamp  = ramp{6 * time.Second, 20000, 1.3}
-	roughRamp = ramp{3 * time.Second, 20000, 1.7}
+	roughRamp = ramp{3 * time.Second, 35000, 1.6}
 )
 
 // TestOverload: under three times what comes through, detections go on, the time
@@ -52,8 +52,9 @@ func TestOverload(t *testing.T) {
 	p.waitFor(ruleFifth)
 	w := p.watch()
 	group := controlGroup(t, "load")
+	short := length < 30*time.Second
 	r := fineRamp
-	if length < 30*time.Second {
+	if short {
 		r = roughRamp
 	}
 	capacity := p.climb(r, group)
@@ -61,7 +62,11 @@ func TestOverload(t *testing.T) {
 	p.drained()
 
 	calm := time.Now()
-	time.Sleep(quiet)
+	if short {
+		time.Sleep(quiet / 2)
+	} else {
+		time.Sleep(quiet)
+	}
 	before := p.losses()
 	told := map[string]map[string]int{}
 	for _, c := range rareCalls {
@@ -86,6 +91,7 @@ func TestOverload(t *testing.T) {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "event\tmade\tseen\tlost\tneither\twhere lost\t")
+	all := 0
 	for _, c := range rareCalls {
 		lost, where := 0, map[string]int{}
 		for cause, n := range after[c.name] {
@@ -94,6 +100,7 @@ func TestOverload(t *testing.T) {
 				lost += d
 			}
 		}
+		all += lost
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%v\t\n", c.name, made[c.name], seen[c.name], lost, made[c.name]-seen[c.name]-lost, where)
 		if made[c.name] != seen[c.name]+lost {
 			t.Errorf("%s: %d made, %d seen, %d counted as lost", c.name, made[c.name], seen[c.name], lost)
@@ -109,6 +116,9 @@ func TestOverload(t *testing.T) {
 		}
 	}
 	tw.Flush()
+	if all == 0 && !short {
+		t.Error("nothing was lost: that was no overload")
+	}
 	got := delivered(t, p.sink)
 	rows := judge(m.all, got, func(time.Time) bool { return false })
 	late, back := latencies(got, calm, began, ended)
@@ -199,8 +209,12 @@ func (p *pipeline) climb(r ramp, group string) (most float64) {
 		p.t.Logf("%.0f a second for %v: %.0f made, %d lost, %d waiting", rate, r.step, float64(made)/r.step.Seconds(), lost, waiting)
 		return lost*100 < uint64(made) && float64(waiting) < rate/2 && float64(made) > rate*r.step.Seconds()*0.9
 	}
-	for rate := r.from; try(rate); rate *= r.by {
-		most = rate
+	for rate, failed := r.from, 0; failed < 2; {
+		if !try(rate) {
+			failed++ // once may be somebody else's work
+			continue
+		}
+		most, rate, failed = rate, rate*r.by, 0
 	}
 	if most == 0 {
 		p.t.Fatalf("%.0f events a second do not come through", r.from)
