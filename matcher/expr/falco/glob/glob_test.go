@@ -3,6 +3,7 @@ package glob_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tripline/tripline/matcher/expr/falco/glob"
 )
@@ -28,6 +29,7 @@ func TestMatch(t *testing.T) {
 		{"[a-]", "-", true},
 		{"[[:digit:]]*", "7up", true},
 		{"[[:upper:]]", "a", false},
+		{"[!o]", "O", true},
 		{"[ab", "[ab", true},
 		{`\*`, "*", true},
 		{`\*`, "x", false},
@@ -40,13 +42,15 @@ func TestMatch(t *testing.T) {
 			t.Errorf("Match(%q, %q) = %t", c.pattern, c.text, got)
 		}
 	}
-	if !glob.MatchFold("NG[A-I]NX*", "nginx") || glob.MatchFold("x*", "NGINX") {
+	if !glob.MatchFold("NG[A-I]NX*", "nginx") || glob.MatchFold("x*", "NGINX") || glob.MatchFold("[!o]", "O") {
 		t.Error("folding is wrong")
 	}
 }
 
-// FuzzMatch: no panic, and time in proportion.
+// FuzzMatch: no panic, and time in proportion; without regard to case means
+// just that. A set that is inverted has less in it then.
 func FuzzMatch(f *testing.F) {
+	f.Add("[!o]", "O")
 	f.Add("a*b[c-d]?\\*[[:alpha:]]", "aXbcz*q")
 	f.Add(strings.Repeat("*a", 50), strings.Repeat("a", 200)+"b")
 	f.Fuzz(func(t *testing.T, p, s string) {
@@ -54,8 +58,18 @@ func FuzzMatch(f *testing.F) {
 		if !glob.Match("*", s) {
 			t.Fatalf("* does not match %q", s)
 		}
-		if glob.Match(p, s) && !glob.MatchFold(p, s) {
+		inverted := strings.Contains(p, "[!") || strings.Contains(p, "[^")
+		if glob.Match(p, s) && !inverted && !glob.MatchFold(p, s) {
 			t.Fatalf("%q matches %q, but not without regard to case", p, s)
+		}
+		up := strings.Map(func(r rune) rune {
+			if 'a' <= r && r <= 'z' {
+				return r - 'a' + 'A'
+			}
+			return r
+		}, s)
+		if utf8.ValidString(s) && glob.MatchFold(p, s) != glob.MatchFold(p, up) {
+			t.Fatalf("%q and %q are not the same to %q without regard to case", s, up, p)
 		}
 	})
 }
