@@ -2,7 +2,9 @@
 //
 // Each [Language] (rego, golang, expr) compiles its files into a [Program];
 // the matcher indexes the rules of all programs by event type, so an event
-// that no rule names costs one look-up. Partitions of the event stream are
+// that no rule names costs one look-up. A language may know of the rules for an
+// event which have nothing to do with it ([Chooser]): these are not asked, so
+// that many rules cost little more than few. Partitions of the event stream are
 // shared out among the matchers; within one, a partition always goes to the
 // same [Worker] goroutine, in order, so rules may keep state per partition.
 //

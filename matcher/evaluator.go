@@ -26,6 +26,8 @@ type Evaluator struct {
 
 	workers   map[*compiled]Worker
 	slots     []slotState // parallel to rs.Rules
+	choosers  []chooser   // parallel to rs.languages
+	chosen    []int32     // positions in rs.Rules, of the stretch that is run
 	timers    []Timer
 	positions map[Timer][]int // in rs.Rules of a timer's rules, -1 for what is not run
 	times     map[uint32]map[string]hostTime
@@ -125,7 +127,11 @@ func (e *Evaluator) use(rs *Ruleset) error {
 		e.slots[i] = slotState{worker: workers[s.compiled], index: s.index, guard: s.guard}
 	}
 	e.timers, e.positions = nil, make(map[Timer][]int)
-	for _, c := range rs.languages {
+	e.choosers = make([]chooser, len(rs.languages))
+	for i, c := range rs.languages {
+		if ch, ok := workers[c].(Chooser); ok {
+			e.choosers[i] = chooser{ch, rs.positions(c)}
+		}
 		if t, ok := workers[c].(Timer); ok {
 			e.timers = append(e.timers, t)
 			e.positions[t] = rs.positions(c)
@@ -158,16 +164,14 @@ func (e *Evaluator) replay(b *msg.Batch, partition uint32, skip func(*msg.Event)
 	for i, ev := range b.Events {
 		r := b.Record(i)
 		origin := OriginOf(r)
-		refs := e.rs.wantPast(origin, ev.Type)
-		if len(refs) == 0 || skip != nil && skip(ev) {
+		plan := e.rs.past.want(origin, ev.Type)
+		if len(plan) == 0 || skip != nil && skip(ev) {
 			continue
 		}
 		shown++
 		e.serial++
 		e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial, Replayed: true}
-		for len(refs) > 0 {
-			refs = refs[e.run(refs):]
-		}
+		e.follow(plan)
 	}
 	e.heard(b, partition)
 	e.account()
@@ -195,16 +199,14 @@ func (e *Evaluator) batch(b *msg.Batch, partition uint32, skip func(*msg.Event) 
 
 func (e *Evaluator) event(r msg.Record, partition uint32) {
 	origin := OriginOf(r)
-	refs := e.rs.want(origin, r.Event.Type)
-	if len(refs) == 0 {
+	plan := e.rs.all.want(origin, r.Event.Type)
+	if len(plan) == 0 {
 		return
 	}
 	e.serial++
 	e.stats.matched++
 	e.ev = Event{Record: r, Partition: partition, Origin: origin, Serial: e.serial}
-	for len(refs) > 0 {
-		refs = refs[e.run(refs):]
-	}
+	e.follow(plan)
 }
 
 // run evaluates rules until the end or a panic and returns how many it has

@@ -59,7 +59,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		{&m.batches, "batches", "Batches taken."},
 		{&m.events, "events", "Events taken."},
 		{&m.matched, "matched_events", "Events that at least one rule was held against."},
-		{&m.evaluations, "evaluations", "Evaluations of a rule with an event."},
+		{&m.evaluations, "evaluations", "Evaluations of a rule with an event; rules that an event has plainly nothing to do with are not evaluated."},
 		{&m.detections, "detections", "Findings of rules."},
 		{&m.repeated, "repeated_events", "Events that came again and were not evaluated again."},
 		{&m.unstored, "unstored_detections", "Detections that could not be stored and are kept for the next attempt."},

@@ -44,6 +44,16 @@ type Worker interface {
 	Forget(partition uint32)
 }
 
+// Chooser is implemented by a [Worker] that can tell at once, of all its rules,
+// which an event has nothing to do with.
+type Chooser interface {
+	// Choose lists the rules of [Program.Rules] in which the event may find
+	// something, ascending. The others would find nothing and need not be asked;
+	// Match says the same of each whether this was called or not. The list is
+	// good until the next call.
+	Choose(ev *Event) []int32
+}
+
 // Ender is implemented by a [Worker] whose rules want to know that the source
 // of events has ended, as Tracee's signatures do.
 type Ender interface {

@@ -23,14 +23,8 @@ type Ruleset struct {
 
 	languages []*compiled
 	slots     []slot // parallel to Rules
-	// byEvent lists, by origin and catalogue id, the positions in Rules of
-	// those that want the event; anyEvent those that want one unknown to the
-	// catalogue.
-	byEvent  [2][][]int32
-	anyEvent [2][]int32
-	// pastByEvent and pastAny are the same for the rules that have a window.
-	pastByEvent [2][][]int32
-	pastAny     [2][]int32
+	// all is about all rules, past about those that have a window.
+	all, past index
 }
 
 // slot says where a rule's code is and how it has behaved.
@@ -127,10 +121,9 @@ func newRuleset(languages []*compiled, order func(file string) int, sel []string
 	return rs
 }
 
+// buildIndex sorts the rules by the events that they want.
 func (rs *Ruleset) buildIndex() {
-	size := int(catalogue.MaxID())
-	rs.byEvent = [2][][]int32{make([][]int32, size), make([][]int32, size)}
-	defer rs.indexPast()
+	rs.all = newIndex()
 	for n, r := range rs.Rules {
 		if r.Disabled {
 			continue
@@ -138,52 +131,13 @@ func (rs *Ruleset) buildIndex() {
 		rs.Problems = append(rs.Problems, selectorProblems(r, rs.slots[n].compiled.problems)...)
 		for _, sel := range r.Select {
 			for _, o := range origins(sel.Origin) {
-				if sel.Event == "" {
-					rs.anyEvent[o] = addOnce(rs.anyEvent[o], n)
-					for e := range catalogue.All() {
-						rs.byEvent[o][e.ID] = addOnce(rs.byEvent[o][e.ID], n)
-					}
-				} else if e, ok := catalogue.Lookup(sel.Event); ok {
-					rs.byEvent[o][e.ID] = addOnce(rs.byEvent[o][e.ID], n)
-				}
+				rs.all.add(o, sel.Event, n)
 			}
 		}
 	}
-}
-
-// want returns the rules for an event.
-func (rs *Ruleset) want(o Origin, event uint32) []int32 {
-	if t := rs.byEvent[o-1]; int(event) < len(t) {
-		return t[event]
-	}
-	return rs.anyEvent[o-1]
-}
-
-// indexPast picks the rules that have a window.
-func (rs *Ruleset) indexPast() {
-	pick := func(all []int32) (some []int32) {
-		for _, n := range all {
-			if rs.Rules[n].Window > 0 {
-				some = append(some, n)
-			}
-		}
-		return some
-	}
-	for o := range rs.byEvent {
-		rs.pastByEvent[o] = make([][]int32, len(rs.byEvent[o]))
-		for e, all := range rs.byEvent[o] {
-			rs.pastByEvent[o][e] = pick(all)
-		}
-		rs.pastAny[o] = pick(rs.anyEvent[o])
-	}
-}
-
-// wantPast returns the rules that remember an event.
-func (rs *Ruleset) wantPast(o Origin, event uint32) []int32 {
-	if t := rs.pastByEvent[o-1]; int(event) < len(t) {
-		return t[event]
-	}
-	return rs.pastAny[o-1]
+	rs.past = rs.all.only(func(n int32) bool { return rs.Rules[n].Window > 0 })
+	rs.all.plan(rs)
+	rs.past.plan(rs)
 }
 
 // remembering lists the ids of the rules that have a window.
@@ -198,27 +152,7 @@ func (rs *Ruleset) remembering() (ids []string) {
 
 // wanted says whether any rule wants the event, wherever it comes from.
 func (rs *Ruleset) wanted(event uint32) bool {
-	return len(rs.want(HostOrigin, event)) > 0 || len(rs.want(ContainerOrigin, event)) > 0
-}
-
-// origins lists the positions in byEvent that an origin stands for.
-func origins(o Origin) []int {
-	switch o {
-	case HostOrigin:
-		return []int{0}
-	case ContainerOrigin:
-		return []int{1}
-	default:
-		return []int{0, 1}
-	}
-}
-
-// addOnce appends n, which is at least the last element.
-func addOnce(list []int32, n int) []int32 {
-	if l := len(list); l > 0 && list[l-1] == int32(n) {
-		return list
-	}
-	return append(list, int32(n))
+	return len(rs.all.want(HostOrigin, event)) > 0 || len(rs.all.want(ContainerOrigin, event)) > 0
 }
 
 // positions lists where the rules of a language's program are in Rules, -1 for
