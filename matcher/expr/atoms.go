@@ -20,7 +20,8 @@ import (
 
 // atoms compiles conditions into programs whose comparisons are functions
 // bound to one view of events. A comparison that occurs again is the same
-// function; what several rules ask of one event is remembered.
+// function; what several rules ask of one event is remembered, and what is asked
+// of a text as long as the text is.
 type atoms struct {
 	src    *fields.Event
 	shared *shared
@@ -28,14 +29,16 @@ type atoms struct {
 	names  map[string]string // from a test's key
 	tests  map[string]func() bool
 	memo   map[use]func() bool
-	err    error // of the last test that could not be bound
+	// columns are of the text fields, by name.
+	columns map[string]*column
+	err     error // of the last test that could not be bound
 }
 
 func newAtoms(src *fields.Event) *atoms {
 	c := conf.CreateNew()
 	c.MaxNodes = 0 // as many as the largest rule has
 	c.Expect = reflect.Bool
-	return &atoms{src: src, shared: newShared(), config: c, names: map[string]string{}, tests: map[string]func() bool{}, memo: map[use]func() bool{}}
+	return &atoms{src: src, shared: newShared(), config: c, names: map[string]string{}, tests: map[string]func() bool{}, memo: map[use]func() bool{}, columns: map[string]*column{}}
 }
 
 // program is a compiled condition: fast when its tree has a form that does
@@ -109,6 +112,9 @@ func (a *atoms) atom(t *check.Test) string {
 	if err != nil {
 		a.err = err
 		test = func() bool { return false }
+	}
+	if ref, ok := t.About(); ok && ref.Type.Kind == fields.String {
+		test = a.column(ref).remembered(test)
 	}
 	a.tests[name] = test
 	a.config.Functions[name] = &builtin.Function{

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/tripline/tripline/matcher"
@@ -31,47 +33,79 @@ const (
 )
 
 // BenchmarkRates prints how many events per second one core holds against 25,
-// 56 and 93 rules: as workers do, as closures without a screen, on expr's machine
-// without one, and with expr used plainly,
-// one map of fields an event and one program a rule. Ways and sizes take turns,
-// so that what else the machine does falls on all of them; the medians count.
+// 56 and 93 rules: as an [matcher.Evaluator] does, with closures and with expr's
+// machine; when every rule for the event is asked, both ways; and with expr used
+// plainly, one map of fields an event and one program a rule. Ways and sizes
+// take turns, so that what else the computer does falls on all of them; the
+// medians count.
 // TRIPLINE_BENCH_RULES names a directory of rule files to take instead of ours.
 func BenchmarkRates(b *testing.B) {
 	dir := os.Getenv("TRIPLINE_BENCH_RULES")
 	base := benchRules(b, dir)
-	events := benchLoad()
-	fmt.Printf("%d events: 70 %% open, 20 %% exec, 10 %% connect; events per second of one core's time, medians of %d rounds\n", len(events), benchRounds)
-	fmt.Printf("%6s %12s %12s %12s %12s %18s %10s %9s\n", "rules", "as run", "closures", "machine", "plain expr", "plain, by type", "findings", "times")
+	batches := benchLoad()
 	var sizes []int
 	var ways [][]func() int // by size
 	candidates := []int{25, 56, 93}
 	if dir != "" {
 		candidates = append(slices.DeleteFunc(candidates, func(n int) bool { return n >= len(base) }), len(base))
 	}
+	fmt.Printf("%d events: 70 %% open, 20 %% exec, 10 %% connect; events per second of one core's time, medians of %d rounds\n", len(batches)*batchEvents, benchRounds)
 	for _, n := range candidates {
 		sizes = append(sizes, n)
-		ways = append(ways, benchWays(b, benchProgram(b, base, n), events))
+		prog := benchProgram(b, base, n)
+		ways = append(ways, benchWays(b, prog, batches))
+		fmt.Printf("%d rules, of which for open, exec, connect: %s\n", n, benchShare(prog))
 	}
-	rates := make([][5][]float64, len(sizes))
+	const kinds = 6
+	rates := make([][kinds][]float64, len(sizes))
 	for range benchRounds {
 		for i := range sizes {
 			for k, w := range ways[i] {
-				rates[i][k] = append(rates[i][k], rate(b, w, len(events)))
+				rates[i][k] = append(rates[i][k], rate(b, w, len(batches)*batchEvents))
 			}
 		}
 	}
+	const row = "%6s %12s %12s %14s %14s %12s %15s %10s\n"
+	fmt.Printf(row, "rules", "as run", "on machine", "asked", "asked, mach.", "plain expr", "plain, by type", "findings")
+	var first [kinds]float64
+	var falls [kinds]string
 	for i, n := range sizes {
-		var med [5]float64
+		cells := []any{strconv.Itoa(n)}
 		found := ways[i][0]()
 		for k, w := range ways[i] {
 			slices.Sort(rates[i][k])
-			med[k] = rates[i][k][benchRounds/2]
+			med := rates[i][k][benchRounds/2]
 			if got := w(); got != found {
-				b.Errorf("%d rules: way %d finds %d, closures %d", n, k, got, found)
+				b.Errorf("%d rules: way %d finds %d, the first %d", n, k, got, found)
+			}
+			if i == 0 {
+				first[k] = med
+			}
+			cells = append(cells, fmt.Sprintf("%.0f", med))
+			falls[k] = fmt.Sprintf("%.0f %%", 100-100*med/first[k])
+		}
+		fmt.Printf(row, append(cells, fmt.Sprintf("%.2f%%", 100*float64(found)/float64(len(batches)*batchEvents)))...)
+	}
+	cells := []any{"fall"}
+	for _, f := range falls {
+		cells = append(cells, f)
+	}
+	fmt.Printf(row, append(cells, "")...)
+}
+
+// benchShare says how many rules want each of the events.
+func benchShare(p *Program) string {
+	var out []string
+	for _, event := range []string{"openat", "sched_process_exec", "connect"} {
+		n := 0
+		for _, r := range p.rules {
+			if slices.ContainsFunc(r.Select, func(s matcher.Selector) bool { return s.Event == "" || s.Event == event }) {
+				n++
 			}
 		}
-		fmt.Printf("%6d %12.0f %12.0f %12.0f %12.0f %18.0f %9.2f%% %9.1f\n", n, med[0], med[1], med[2], med[3], med[4], 100*float64(found)/float64(len(events)), med[0]/med[3])
+		out = append(out, strconv.Itoa(n))
 	}
+	return strings.Join(out, ", ")
 }
 
 // rate runs a way for a while and returns events per second of processor time,
@@ -96,18 +130,13 @@ func used(b *testing.B) time.Duration {
 
 // benchWays lists the ways: each holds all events against the rules once and
 // returns how many findings there were.
-func benchWays(b *testing.B, prog *Program, events []*matcher.Event) []func() int {
-	screened, err := prog.newWorker(closures | screens)
-	if err != nil {
-		b.Fatal(err)
-	}
-	fast, err := prog.newWorker(closures)
-	if err != nil {
-		b.Fatal(err)
-	}
-	machine, err := prog.newWorker(0)
-	if err != nil {
-		b.Fatal(err)
+func benchWays(b *testing.B, prog *Program, batches []*msg.Batch) []func() int {
+	var events []*matcher.Event
+	for _, batch := range batches {
+		for i := range batch.Events {
+			r := batch.Record(i)
+			events = append(events, &matcher.Event{Record: r, Origin: matcher.OriginOf(r)})
+		}
 	}
 	index := make([][]int, len(events))
 	all := make([][]int, len(events))
@@ -122,10 +151,54 @@ func benchWays(b *testing.B, prog *Program, events []*matcher.Event) []func() in
 		}
 	}
 	p := newPlain(b, prog)
-	return []func() int{worker(b, screened, events, index), worker(b, fast, events, index), worker(b, machine, events, index), p.way(b, events, all), p.way(b, events, index)}
+	return []func() int{
+		evaluator(b, prog, false, batches), evaluator(b, prog, true, batches),
+		worker(b, prog, false, events, index), worker(b, prog, true, events, index),
+		p.way(b, events, all), p.way(b, events, index),
+	}
 }
 
-func worker(b *testing.B, w *Worker, events []*matcher.Event, index [][]int) func() int {
+// made is a language whose rules are there already.
+type made struct {
+	*Program
+	machineOnly bool
+}
+
+func (made) Name() string                                               { return Name }
+func (made) Owns(string) bool                                           { return true }
+func (m made) NewWorker() (matcher.Worker, error)                       { return m.newWorker(m.machineOnly) }
+func (m made) Load([]matcher.File) (matcher.Program, []matcher.Problem) { return m, nil }
+
+// evaluator evaluates as the matcher does.
+func evaluator(b *testing.B, prog *Program, machineOnly bool, batches []*msg.Batch) func() int {
+	cfg := matcher.DefaultConfig()
+	cfg.Rules = []string{matcher.Builtin}
+	rs, err := matcher.Load(cfg, []matcher.Language{made{prog, machineOnly}}, fstest.MapFS{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(rs.Rules) != len(prog.rules) {
+		b.Fatalf("%d rules of %d: %v", len(rs.Rules), len(prog.rules), rs.Problems)
+	}
+	e, err := matcher.NewEvaluator(rs, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(e.Close)
+	return func() (found int) {
+		for _, batch := range batches {
+			e.Batch(batch, func(*msg.Detection) { found++ })
+		}
+		return found
+	}
+}
+
+// worker asks every rule for an event.
+func worker(b *testing.B, prog *Program, machineOnly bool, events []*matcher.Event, index [][]int) func() int {
+	w, err := prog.newWorker(machineOnly)
+	if err != nil {
+		b.Fatal(err)
+	}
 	serial := uint64(0)
 	return func() (found int) {
 		count := func(matcher.Finding) { found++ }
@@ -237,15 +310,14 @@ func varied(n ast.Node, round int) ast.Node {
 
 // benchLoad makes events of a busy server on which little happens that rules
 // look for.
-func benchLoad() []*matcher.Event {
+func benchLoad() (batches []*msg.Batch) {
 	r := rand.New(rand.NewPCG(7, 7))
 	paths := strings.Fields(`/etc/ld.so.cache /usr/lib/x86_64-linux-gnu/libc.so.6 /proc/self/status /etc/nginx/nginx.conf /var/log/app/app.log
 		/tmp/upload-8812 /usr/share/zoneinfo/UTC /etc/resolv.conf /etc/hosts /home/dev/project/main.go /var/lib/postgresql/base/1/2619 /dev/null
 		/sys/fs/cgroup/memory.max /srv/www/index.html /etc/passwd /run/systemd/journal/socket`)
 	programs := strings.Fields("nginx postgres redis-server node java python3 sshd cron systemd bash sh git go curl containerd-shim kubelet")
-	var events []*matcher.Event
 	serial := uint64(0)
-	for len(events) < benchEvents {
+	for range benchEvents / batchEvents {
 		var b msg.Builder
 		b.String("")
 		b.Batch().Host, b.Batch().BootTime = "bench", 1_700_000_000_000_000_000
@@ -268,17 +340,9 @@ func benchLoad() []*matcher.Event {
 			serial++
 			b.Event(benchEvent(&b, r, serial, procs, paths))
 		}
-		batch := b.Take()
-		for i := range batch.Events {
-			rec := batch.Record(i)
-			ev := &matcher.Event{Record: rec, Origin: matcher.HostOrigin}
-			if rec.Container() != nil {
-				ev.Origin = matcher.ContainerOrigin
-			}
-			events = append(events, ev)
-		}
+		batches = append(batches, b.Take())
 	}
-	return events
+	return batches
 }
 
 func benchEvent(b *msg.Builder, r *rand.Rand, serial uint64, procs []uint32, paths []string) *msg.Event {

@@ -9,8 +9,10 @@
 //
 // Most rules have nothing to do with most events, and which ones follows from
 // single values: the program's name, the file's. A screen remembers for each
-// value seen which rules it leaves possible, and only those are evaluated; see
-// [screen].
+// value seen which rules it leaves possible, and for the processes of a batch
+// what all that is known of them does; only the rules that are left are asked
+// ([matcher.Chooser]), see [screen]. What is asked of a text is answered once as
+// long as the text is remembered, whichever rules ask; see [column].
 //
 // A rule may be about several events. With a threshold,
 //

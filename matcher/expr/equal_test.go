@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,15 +37,29 @@ func addresses() []*msg.SocketAddress {
 	}
 }
 
-// randomRecord makes an event of one of the types that rules name, with
-// anything absent that can be.
-func randomRecord(r *rand.Rand) msg.Record {
-	types := []string{"openat", "openat2", "open", "sched_process_exec", "execve", "connect", "accept4", "sendto", "ptrace", "finit_module", "sched_process_fork", "unlinkat", "close"}
-	typ, _ := catalogue.Lookup(types[r.IntN(len(types))])
-	all := texts()
-	text := func() string { return all[r.IntN(len(all))] }
+// randomRecords makes a batch of events of the types that rules name, with
+// anything absent that can be. They are of few processes.
+func randomRecords(r *rand.Rand, n int) (all []msg.Record) {
 	var b msg.Builder
 	b.String("")
+	texts := texts()
+	text := func() string { return texts[r.IntN(len(texts))] }
+	var procs []uint32
+	for range 1 + n/4 {
+		procs = append(procs, randomProcess(r, &b, text))
+	}
+	for range n {
+		b.Event(randomEvent(r, &b, procs[r.IntN(len(procs))], text))
+	}
+	batch := b.Take()
+	for i := range batch.Events {
+		all = append(all, batch.Record(i))
+	}
+	return all
+}
+
+// randomProcess makes a process with its ancestors.
+func randomProcess(r *rand.Rand, b *msg.Builder, text func() string) uint32 {
 	container := uint32(0)
 	if r.IntN(2) == 0 {
 		c := &msg.Container{Id: "0123456789abcdef", Name: text(), Image: &msg.Image{Repository: text()}, Privileged: r.IntN(2) == 0}
@@ -55,7 +70,7 @@ func randomRecord(r *rand.Rand) msg.Record {
 	}
 	var ancestors []uint32
 	for i := range 1 + r.IntN(5) {
-		p := &msg.Process{Pid: int32(i), NsPid: int32(r.IntN(3)), Comm: text(), Container: container, Ancestors: ancestors, Tty: uint32(r.IntN(2)) << 15}
+		p := &msg.Process{Pid: int32(i), NsPid: int32(r.IntN(3)), Comm: text(), Container: container, Ancestors: ancestors, Tty: uint32(r.IntN(2)) << 15, StartTime: 1 + uint64(i)}
 		if r.IntN(3) > 0 {
 			p.Args = []string{text(), text(), text()}
 			p.Exe = &msg.Executable{Path: text(), UpperLayer: r.IntN(2) == 0, Memfd: r.IntN(4) == 0}
@@ -64,7 +79,16 @@ func randomRecord(r *rand.Rand) msg.Record {
 		}
 		ancestors = append([]uint32{b.Process(p)}, ancestors...)
 	}
-	e := &msg.Event{Seq: uint64(r.IntN(3)), Time: 5, Type: uint32(typ.ID), Ret: int64(r.IntN(5) - 2), Process: ancestors[0], Args: make([]int64, len(typ.Params))}
+	return ancestors[0]
+}
+
+func randomEvent(r *rand.Rand, b *msg.Builder, process uint32, text func() string) *msg.Event {
+	types := []string{"openat", "openat2", "open", "sched_process_exec", "execve", "connect", "accept4", "sendto", "ptrace", "finit_module", "sched_process_fork", "unlinkat", "close"}
+	typ, _ := catalogue.Lookup(types[r.IntN(len(types))])
+	e := &msg.Event{
+		Seq: uint64(r.IntN(3)), Time: 5 + int64(r.IntN(4)), Type: uint32(typ.ID), Ret: int64(r.IntN(5) - 2), Process: process, Comm: uint32(b.String(text())),
+		Tid: int32(r.IntN(4)), NsTid: int32(r.IntN(4)), Args: make([]int64, len(typ.Params)),
+	}
 	for i, p := range typ.Params {
 		if r.IntN(4) == 0 {
 			e.Absent |= 1 << i
@@ -95,8 +119,7 @@ func randomRecord(r *rand.Rand) msg.Record {
 			Local: addresses()[r.IntN(7)], Remote: addresses()[r.IntN(7)], Protocol: uint32(r.IntN(20)),
 		})
 	}
-	b.Event(e)
-	return b.Take().Record(0)
+	return e
 }
 
 // loadAll loads the rules that come with Tripline and those of testdata.
@@ -129,7 +152,7 @@ func loadAll(t testing.TB, cfg Config) *Program {
 
 // compareWays holds a random event against all rules: walking the tree, and in
 // all ways of the workers.
-func compareWays(t *testing.T, prog *Program, all map[string]*Worker, view *fields.Event, rec msg.Record, serial uint64, hits map[string]int) {
+func compareWays(t *testing.T, prog *Program, all map[string]held, view *fields.Event, rec msg.Record, serial uint64, hits map[string]int) {
 	t.Helper()
 	visible := view.Set(rec)
 	ev := &matcher.Event{Record: rec, Serial: serial}
@@ -167,8 +190,11 @@ func compareWays(t *testing.T, prog *Program, all map[string]*Worker, view *fiel
 }
 
 // finds says whether a rule finds something in an event.
-func finds(t *testing.T, w *Worker, i int, ev *matcher.Event) (got bool) {
+func finds(t *testing.T, w held, i int, ev *matcher.Event) (got bool) {
 	t.Helper()
+	if w.choose && !slices.Contains(w.Choose(ev), int32(i)) {
+		return false
+	}
 	if err := w.Match(i, ev, func(f matcher.Finding) {
 		got = true
 		if f.Output == "" {
@@ -180,7 +206,7 @@ func finds(t *testing.T, w *Worker, i int, ev *matcher.Event) (got bool) {
 	return got
 }
 
-func ways(t testing.TB) (prog *Program, all map[string]*Worker) {
+func ways(t testing.TB) (prog *Program, all map[string]held) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.RuleMatching = All
@@ -189,16 +215,24 @@ func ways(t testing.TB) (prog *Program, all map[string]*Worker) {
 	return prog, workers(t, prog)
 }
 
+// held is a way of evaluating: all rules are asked, or those that are chosen.
+type held struct {
+	*Worker
+	choose bool
+}
+
 // workers makes a worker for each way of evaluating.
-func workers(t testing.TB, prog *Program) map[string]*Worker {
+func workers(t testing.TB, prog *Program) map[string]held {
 	t.Helper()
-	all := map[string]*Worker{}
-	for name, how := range map[string]mode{"the machine": 0, "closures": closures, "screened closures": closures | screens, "the screened machine": screens} {
-		w, err := prog.newWorker(how)
-		if err != nil {
-			t.Fatal(err)
+	all := map[string]held{}
+	for name, machineOnly := range map[string]bool{"the machine": true, "closures": false} {
+		for prefix, choose := range map[string]bool{"": false, "chosen for ": true} {
+			w, err := prog.newWorker(machineOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[prefix+name] = held{w, choose}
 		}
-		all[name] = w
 	}
 	return all
 }
@@ -216,8 +250,12 @@ func TestWaysAgree(t *testing.T) {
 	hits := map[string]int{}
 	r := rand.New(rand.NewPCG(1, 2))
 	view := fields.NewEvent()
-	for i := range 20000 {
-		compareWays(t, prog, all, view, randomRecord(r), uint64(i)+1, hits)
+	serial := uint64(0)
+	for range 1250 {
+		for _, rec := range randomRecords(r, 16) {
+			serial++
+			compareWays(t, prog, all, view, rec, serial, hits)
+		}
 	}
 	for _, rule := range prog.loaded {
 		if hits[rule.Name] == 0 && strings.HasPrefix(rule.At.File, "testdata/") {
@@ -233,17 +271,23 @@ func FuzzWays(f *testing.F) {
 	serial := uint64(0)
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
-		serial++
-		compareWays(t, prog, all, view, randomRecord(rand.New(rand.NewPCG(a, b))), serial, map[string]int{})
+		for _, rec := range randomRecords(rand.New(rand.NewPCG(a, b)), 8) {
+			serial++
+			compareWays(t, prog, all, view, rec, serial, map[string]int{})
+		}
 	})
 }
 
 func BenchmarkMatch(b *testing.B) {
 	prog, all := ways(b)
 	r := rand.New(rand.NewPCG(3, 4))
-	events := make([]*matcher.Event, 256)
-	for i := range events {
-		events[i] = &matcher.Event{Record: randomRecord(r)}
+	var events []*matcher.Event
+	for _, rec := range randomRecords(r, 256) {
+		events = append(events, &matcher.Event{Record: rec})
+	}
+	everyRule := make([]int32, len(prog.loaded))
+	for i := range everyRule {
+		everyRule[i] = int32(i)
 	}
 	for name, w := range all {
 		b.Run(name, func(b *testing.B) {
@@ -252,8 +296,12 @@ func BenchmarkMatch(b *testing.B) {
 			for i := range b.N {
 				ev := events[i%len(events)]
 				ev.Serial = uint64(i) + 1
-				for k := range prog.loaded {
-					if err := w.Match(k, ev, ignore); err != nil {
+				rules := everyRule
+				if w.choose {
+					rules = w.Choose(ev)
+				}
+				for _, k := range rules {
+					if err := w.Match(int(k), ev, ignore); err != nil {
 						b.Fatal(err)
 					}
 				}

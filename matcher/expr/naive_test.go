@@ -288,8 +288,8 @@ func compareNaive(t *testing.T, r *rand.Rand, rules, events int) (held int) {
 	prog := loaded.(*Program)
 	all := workers(t, prog)
 	plain := &naive{t, fields.NewEvent(), fields.NewTable(nil)}
-	for serial := range events {
-		ev := &matcher.Event{Record: randomRecord(r), Serial: uint64(serial) + 1}
+	for serial, rec := range randomRecords(r, events) {
+		ev := &matcher.Event{Record: rec, Serial: uint64(serial) + 1}
 		visible := plain.view.Set(ev.Record)
 		for i, rule := range prog.loaded {
 			want := visible && plain.holds(rule.Resolved)

@@ -1,25 +1,9 @@
 package expr
 
 import (
-	"cmp"
 	"math/bits"
-	"slices"
-	"strings"
 
-	"github.com/tripline/tripline/matcher/expr/falco/check"
 	"github.com/tripline/tripline/matcher/expr/falco/fields"
-)
-
-const (
-	// screenValues is how many values of one field a screen remembers, and
-	// screenLength how long one may be in bytes.
-	screenValues = 4096
-	screenLength = 256
-	// A field that hardly ever has a value again is not worth remembering:
-	// after screenTrial values with more new than known ones it rests for
-	// screenRest events.
-	screenTrial = 1024
-	screenRest  = 1 << 16
 )
 
 // screen rules out most rules for an event of one type without evaluating
@@ -28,48 +12,35 @@ const (
 // that a field has had is remembered with the rules that it leaves possible,
 // and what an event leaves possible is what all its values do.
 //
+// What is known of the process rules out the same for all its events in a
+// batch, so that this is remembered, too.
+//
 // It only ever rules out: rules that it lets through are evaluated in full.
 type screen struct {
-	of     set // the rules for this type
-	fields []*screened
-}
+	src            *fields.Event
+	rules          []int32 // for this type, in the program, by their numbers here
+	all            set     // of these numbers
+	process, event []*screened
+	parts          []*needed // what takes more than one value
+	possible       set
 
-// set holds rules by their numbers.
-type set []uint64
-
-func newSet(rules int) set { return make(set, (rules+63)/64) }
-
-func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
-func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-
-// meets says whether the sets have a rule in common.
-func (s set) meets(o set) bool {
-	for i, w := range s {
-		if w&o[i] != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-func (s set) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
+	// left is what the processes of a batch leave possible, one after another;
+	// made says of which that is known.
+	batch uint64
+	left  []uint64
+	made  set
 }
 
 // screened is one field with what its values leave possible.
 type screened struct {
-	text  func() (string, bool)
-	yes   func() (int64, bool) // for fields that are true or false
+	ref   *fields.Ref
+	text  *column
 	parts []needed
 	rules set // of all parts
-	known map[string]set
-	// few are for no value, false and true; nil until they are needed.
+	// yes is for fields that are true or false, and few for no value, false and
+	// true; nil until they are needed.
+	yes func() (int64, bool)
 	few [3]set
-
-	hits, misses, rest int
 }
 
 // needed is what some rules need to be true.
@@ -78,160 +49,71 @@ type needed struct {
 	rules set
 }
 
-// newScreen makes the screen of an event type from the conditions of the rules
-// for it; nil stands for a rule that has none.
-func (a *atoms) newScreen(conds []check.Node) *screen {
-	s := &screen{of: newSet(len(conds))}
-	byField := map[string]*screened{}
-	byPart := map[string]int{}
-	for i, cond := range conds {
-		if cond == nil {
+// choose appends the rules that the current event can match.
+func (s *screen) choose(out []int32) []int32 {
+	if len(s.rules) == 0 {
+		return out
+	}
+	s.ofProcess()
+	if s.possible.empty() || narrow(s.event, s.possible) {
+		return out
+	}
+	for i, p := range s.parts {
+		if !s.possible.meets(p.rules) || p.holds() {
 			continue
 		}
-		s.of.add(i)
-		for _, c := range check.Conjuncts(cond) {
-			for name, ref := range decisive(c) {
-				can, _ := a.given(c, name)
-				if can == nil {
-					continue // it can be true whatever the value is
-				}
-				f := byField[name]
-				if f == nil {
-					f = a.screened(ref, len(conds))
-					byField[name] = f
-					s.fields = append(s.fields, f)
-				}
-				key := name + "\x00" + a.key(c)
-				k, ok := byPart[key]
-				if !ok {
-					k = len(f.parts)
-					byPart[key] = k
-					f.parts = append(f.parts, needed{can, newSet(len(conds))})
-				}
-				f.parts[k].rules.add(i)
-				f.rules.add(i)
-			}
+		s.possible.drop(p.rules)
+		if i > 0 {
+			// Which parts say no is found by trying: those that do come up.
+			s.parts[i-1], s.parts[i] = p, s.parts[i-1]
+		}
+		if s.possible.empty() {
+			return out
 		}
 	}
-	// One rule alone is as quickly asked itself. What can rule out most comes
-	// first.
-	s.fields = slices.DeleteFunc(s.fields, func(f *screened) bool { return f.rules.count() < 2 })
-	slices.SortStableFunc(s.fields, func(x, y *screened) int { return cmp.Compare(y.rules.count(), x.rules.count()) })
-	return s
-}
-
-func (a *atoms) screened(ref *fields.Ref, rules int) *screened {
-	g := a.src.Bind(ref)
-	if g == nil {
-		g = fields.Never()
-	}
-	f := &screened{known: map[string]set{}, rules: newSet(rules)}
-	if ref.Type.Kind == fields.Bool {
-		f.yes = g.Num
-	} else {
-		f.text = g.Str
-	}
-	return f
-}
-
-// key is the canonical text of a condition.
-func (a *atoms) key(n check.Node) string {
-	join := func(op string, kids []check.Node) string {
-		parts := make([]string, len(kids))
-		for i, k := range kids {
-			parts[i] = a.key(k)
+	for i, w := range s.possible {
+		for ; w != 0; w &= w - 1 {
+			out = append(out, s.rules[i*64+bits.TrailingZeros64(w)])
 		}
-		return "(" + strings.Join(parts, op) + ")"
 	}
-	switch n := n.(type) {
-	case *check.And:
-		return join("&", n.Kids)
-	case *check.Or:
-		return join("|", n.Kids)
-	case *check.Not:
-		return "!" + a.key(n.Kid)
-	case *check.Test:
-		return a.atom(n)
-	}
-	return ""
-}
-
-// decisive lists the texts and truths that alone decide some test of a
-// condition, by name.
-func decisive(n check.Node) map[string]*fields.Ref {
-	out := map[string]*fields.Ref{}
-	check.Tests(n, func(t *check.Test) {
-		if ref, ok := t.About(); ok && (ref.Type.Kind == fields.String || ref.Type.Kind == fields.Bool) {
-			out[ref.Text] = ref
-		}
-	})
 	return out
 }
 
-// given returns functions that say whether a condition can be true and whether
-// it can be false when nothing is known but the value that a field has in the
-// current event. Nil stands for a function that always says yes.
-func (a *atoms) given(n check.Node, field string) (canBeTrue, canBeFalse func() bool) {
-	both := func(kids []check.Node) (yes, no []func() bool) {
-		for _, k := range kids {
-			y, n := a.given(k, field)
-			yes, no = append(yes, y), append(no, n)
-		}
-		return yes, no
+// ofProcess makes possible what the process of the current event leaves so.
+func (s *screen) ofProcess() {
+	n, ok := s.src.Process()
+	if ok && s.batch == s.src.Batch() && n/64 < len(s.made) && s.made.has(n) {
+		copy(s.possible, s.left[n*len(s.possible):])
+		return
 	}
-	switch n := n.(type) {
-	case *check.And:
-		yes, no := both(n.Kids)
-		return allOf(yes), anyOf(no)
-	case *check.Or:
-		yes, no := both(n.Kids)
-		return anyOf(yes), allOf(no)
-	case *check.Not:
-		yes, no := a.given(n.Kid, field)
-		return no, yes
-	case *check.Test:
-		if ref, ok := n.About(); ok && ref.Text == field {
-			f := a.tests[a.atom(n)]
-			return f, func() bool { return !f() }
-		}
+	copy(s.possible, s.all)
+	narrow(s.process, s.possible)
+	if !ok {
+		return
 	}
-	return nil, nil
+	if s.batch != s.src.Batch() {
+		s.batch = s.src.Batch()
+		clear(s.made)
+	}
+	if n/64 >= len(s.made) {
+		s.made = append(s.made, newSet(64*(n/64+1-len(s.made)))...)
+		s.left = append(s.left, make([]uint64, 64*len(s.made)*len(s.possible)-len(s.left))...)
+	}
+	s.made.add(n)
+	copy(s.left[n*len(s.possible):], s.possible)
 }
 
-// allOf joins functions of which all must say yes, anyOf those of which one
-// must.
-func allOf(fs []func() bool) func() bool {
-	fs = slices.DeleteFunc(fs, func(f func() bool) bool { return f == nil })
-	switch len(fs) {
-	case 0:
-		return nil
-	case 1:
-		return fs[0]
-	}
-	return all(fs)
-}
-
-func anyOf(fs []func() bool) func() bool {
-	if len(fs) == 0 {
-		return func() bool { return false }
-	}
-	if slices.ContainsFunc(fs, func(f func() bool) bool { return f == nil }) {
-		return nil
-	}
-	return some(fs)
-}
-
-// possible writes the rules that the current event can match.
-func (s *screen) possible(out set) {
-	copy(out, s.of)
-	for _, f := range s.fields {
+// narrow leaves out rules that values rule out and says whether none is left.
+func narrow(fs []*screened, out set) bool {
+	for _, f := range fs {
 		if !out.meets(f.rules) {
 			continue // it has nothing left to rule out
 		}
-		for i, w := range f.leaves() {
-			out[i] &= w
+		if out.keep(f.leaves()); out.empty() {
+			return true
 		}
 	}
+	return false
 }
 
 // leaves returns what the field's current value leaves possible; nil is
@@ -247,34 +129,18 @@ func (f *screened) leaves() set {
 		}
 		return f.once(2)
 	}
-	if f.rest > 0 {
-		f.rest--
+	v := f.text.value()
+	if v == nil {
 		return nil
 	}
-	v, ok := f.text()
-	if !ok {
-		return f.once(0)
-	}
-	if s, ok := f.known[v]; ok {
-		f.hits++
-		return s
-	}
-	if len(v) > screenLength {
-		return nil
-	}
-	f.misses++
-	if f.hits+f.misses >= screenTrial {
-		if f.misses > f.hits {
-			f.rest = screenRest
+	for i := range v.screened {
+		if l := &v.screened[i]; l.of == f {
+			return l.left
 		}
-		f.hits, f.misses = 0, 0
 	}
-	if len(f.known) >= screenValues {
-		clear(f.known)
-	}
-	s := f.evaluate()
-	f.known[strings.Clone(v)] = s // the text is the batch's
-	return s
+	left := f.evaluate()
+	v.screened = append(v.screened, leaves{f, left})
+	return left
 }
 
 func (f *screened) once(i int) set {
@@ -292,9 +158,7 @@ func (f *screened) evaluate() set {
 	}
 	for _, p := range f.parts {
 		if !p.holds() {
-			for i, w := range p.rules {
-				out[i] &^= w
-			}
+			out.drop(p.rules)
 		}
 	}
 	return out

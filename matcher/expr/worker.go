@@ -26,12 +26,10 @@ type Worker struct {
 	timed  []*sequence // those that wait for time to pass
 
 	// types numbers the event types that rules are specialised for, from 1.
-	types  map[string]int
-	number int // of the current event's type, 0 for all others
-	// screens are by those numbers; possible is what the screen leaves of the
-	// rules for the current event.
-	screens  []*screen
-	possible set
+	types   map[string]int
+	number  int       // of the current event's type, 0 for all others
+	screens []*screen // by those numbers
+	chosen  []int32
 
 	serial  uint64
 	started bool
@@ -89,21 +87,11 @@ type extra struct {
 const maxSpecial = 32
 
 // NewWorker implements [matcher.Program].
-func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(closures | screens) }
+func (p *Program) NewWorker() (matcher.Worker, error) { return p.newWorker(false) }
 
-// mode says how conditions are evaluated.
-type mode uint8
-
-const (
-	// closures has them run as Go functions where they can be, instead of on
-	// expr's machine.
-	closures mode = 1 << iota
-	// screens rules most of them out beforehand.
-	screens
-)
-
-// newWorker makes a worker that evaluates in a mode.
-func (p *Program) newWorker(how mode) (*Worker, error) {
+// newWorker makes a worker whose conditions are Go functions where they can be;
+// with machineOnly, all run on expr's machine.
+func (p *Program) newWorker(machineOnly bool) (*Worker, error) {
 	w := &Worker{first: p.cfg.RuleMatching != All, event: fields.NewEvent(), types: map[string]int{}, suppressed: &p.suppressed}
 	w.memory = &memory{limit: p.cfg.MaxState, most: p.cfg.MaxStateBytes, evicted: p.evict}
 	a := newAtoms(w.event)
@@ -117,15 +105,13 @@ func (p *Program) newWorker(how mode) (*Worker, error) {
 		}
 	}
 	for i, r := range p.loaded {
-		b, err := w.bind(a, i, r, special[i], how&closures == 0)
+		b, err := w.bind(a, i, r, special[i], machineOnly)
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
 		w.rules = append(w.rules, b)
 	}
-	if how&screens != 0 {
-		w.screen(a, special)
-	}
+	w.screen(a, special)
 	return w, nil
 }
 
@@ -145,7 +131,6 @@ func conditions(r *loader.Rule) [][]special {
 // and that of all others. A rule with several conditions is possible when one
 // of them is.
 func (w *Worker) screen(a *atoms, all [][][]special) {
-	w.possible = newSet(len(w.rules))
 	names := make([]string, len(w.types)+1)
 	for name, n := range w.types {
 		names[n] = name
@@ -254,19 +239,30 @@ func (w *Worker) bind(a *atoms, index int, r *loader.Rule, conds [][]special, ma
 	return b, nil
 }
 
+// Choose implements [matcher.Chooser].
+func (w *Worker) Choose(ev *matcher.Event) []int32 {
+	w.see(ev)
+	w.chosen = w.chosen[:0]
+	if !w.visible {
+		return w.chosen
+	}
+	w.chosen = w.screens[w.number].choose(w.chosen)
+	return w.chosen
+}
+
+// see makes an event the current one.
+func (w *Worker) see(ev *matcher.Event) {
+	if w.started && ev.Serial == w.serial {
+		return
+	}
+	w.started, w.serial, w.matched = true, ev.Serial, false
+	w.visible = w.event.Set(ev.Record)
+	w.number = w.types[w.event.Type()]
+}
+
 // Match implements [matcher.Worker].
 func (w *Worker) Match(i int, ev *matcher.Event, found func(matcher.Finding)) error {
-	if !w.started || ev.Serial != w.serial {
-		w.started, w.serial, w.matched = true, ev.Serial, false
-		w.visible = w.event.Set(ev.Record)
-		w.number = w.types[w.event.Type()]
-		if w.screens != nil && w.visible {
-			w.screens[w.number].possible(w.possible)
-		}
-	}
-	if w.screens != nil && w.visible && !w.possible.has(i) {
-		return nil
-	}
+	w.see(ev)
 	b := &w.rules[i]
 	if !w.visible || w.first && w.matched && b.counts == nil && b.sequence == nil {
 		return nil

@@ -46,6 +46,9 @@ const (
 	// Padded numbers are printed with nine digits, Hex ones in hexadecimal.
 	Padded
 	Hex
+	// OfEvent fields of a process or container depend on the event as well, such
+	// as an age.
+	OfEvent
 )
 
 // Def is a row of the table.
@@ -60,7 +63,14 @@ type Def struct {
 	From string
 	// Missing is why Tripline has no value for the field, "" when it has.
 	Missing string
-	bind    bind
+	// OfProcess says that all events of a process in one batch have the same
+	// value.
+	OfProcess bool
+	// Base is the field that this one follows from, "" for none: it is absent,
+	// or follow of Base's value.
+	Base   string
+	follow func(string) string
+	bind   bind
 }
 
 // Has says whether a flag is set.
@@ -86,6 +96,15 @@ func (r *Ref) List() bool { return r.Def.List }
 // Several says whether the field stands for several values here.
 func (r *Ref) Several() bool {
 	return r.Def.Has(Either) || r.Def.Has(Each) && !r.HasArg
+}
+
+// Base is the field that this one follows from, nil for none.
+func (r *Ref) Base() *Ref {
+	if r.Def.Base == "" {
+		return nil
+	}
+	d := all().defs[r.Def.Base]
+	return &Ref{Def: d, Type: d.Type, N: -1, Text: d.Name}
 }
 
 // Getter reads one field of the current event. Which function is set follows

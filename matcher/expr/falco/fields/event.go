@@ -26,6 +26,7 @@ type Event struct {
 	count             int64
 
 	batch    *msg.Batch
+	batches  uint64 // counts them
 	cmdlines map[*msg.Process]string
 	byID     []*EventInfo
 	args     []*argTable
@@ -59,6 +60,23 @@ func (e *Event) Bind(r *Ref) *Getter {
 	return g
 }
 
+// Presumed returns how to read a field that follows from another wherever that
+// one has a value, even if the field itself is absent.
+func (e *Event) Presumed(r *Ref) *Getter {
+	base := r.Base()
+	if base == nil {
+		return e.Bind(r)
+	}
+	g, follow := e.Bind(base), r.Def.follow
+	return &Getter{Str: func() (string, bool) {
+		s, ok := g.Str()
+		if !ok {
+			return "", false
+		}
+		return follow(s), true
+	}}
+}
+
 // costly says whether a text takes so long to make that it is kept for the
 // rest of the event.
 func costly(name string) bool {
@@ -89,6 +107,7 @@ func (e *Event) remember(f func() (string, bool)) func() (string, bool) {
 func (e *Event) Set(rec msg.Record) bool {
 	if rec.Batch != e.batch {
 		e.batch = rec.Batch
+		e.batches++
 		clear(e.cmdlines)
 	}
 	e.rec, e.proc = rec, rec.Process()
@@ -125,6 +144,17 @@ func (e *Event) lookup(rec msg.Record) (*EventInfo, *argTable) {
 
 // Stamp tells events apart: it changes with every call of Set.
 func (e *Event) Stamp() uint64 { return e.stamp }
+
+// Batch tells batches apart: it changes when an event is of another batch than
+// the one before.
+func (e *Event) Batch() uint64 { return e.batches }
+
+// Process is the place in the batch of the process that did it. It is false
+// when that process has no name of its own: the thread's stands in for it, so
+// that [Def.OfProcess] is no longer true.
+func (e *Event) Process() (int, bool) {
+	return int(e.rec.Event.Process), e.proc.Comm != ""
+}
 
 // Type is the name of the event's type.
 func (e *Event) Type() string { return e.info.Name }

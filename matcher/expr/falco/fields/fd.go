@@ -228,15 +228,18 @@ func (e *Event) fdDirectory() (string, bool) {
 	if !ok {
 		return "", false
 	}
-	i := strings.LastIndexByte(name, '/')
-	switch {
-	case i > 0:
-		return name[:i], true
-	case i == 0:
-		return "/", true
-	}
-	return "", true
+	return directoryOf(name), true
 }
+
+func directoryOf(name string) string {
+	i := strings.LastIndexByte(name, '/')
+	if i == 0 {
+		return "/"
+	}
+	return name[:max(i, 0)]
+}
+
+func filenameOf(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 func (e *Event) fdFilename() (string, bool) {
 	t, ok := e.fdType()
@@ -247,7 +250,7 @@ func (e *Event) fdFilename() (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return name[strings.LastIndexByte(name, '/')+1:], true
+	return filenameOf(name), true
 }
 
 func (e *Event) fdUID() (string, bool) {

@@ -121,7 +121,8 @@ func rest(p *msg.Process) []string {
 	return p.Args[1:]
 }
 
-// cmdline is the name followed by the arguments, put together once a batch.
+// cmdline is the name followed by the arguments, put together once a batch where
+// the name is the process's and not the thread's.
 func (e *Event) cmdline(p *msg.Process) (string, bool) {
 	if s, ok := e.cmdlines[p]; ok {
 		return s, true
@@ -130,7 +131,9 @@ func (e *Event) cmdline(p *msg.Process) (string, bool) {
 	if r := rest(p); len(r) > 0 {
 		s += " " + join(r)
 	}
-	e.cmdlines[p] = s
+	if p.Comm != "" {
+		e.cmdlines[p] = s
+	}
 	return s, true
 }
 

@@ -26,7 +26,13 @@ func NewTable(static map[string]string) *Table {
 
 var all = sync.OnceValue(func() *Table {
 	t := &Table{defs: map[string]*Def{}}
-	for _, group := range [][]Def{eventFields(), processFields(), userFields(), fdFields(), pathFields(), containerFields()} {
+	ofProcess := func(defs []Def) []Def {
+		for i := range defs {
+			defs[i].OfProcess = !defs[i].Has(OfEvent)
+		}
+		return defs
+	}
+	for _, group := range [][]Def{eventFields(), ofProcess(processFields()), ofProcess(userFields()), fdFields(), pathFields(), ofProcess(containerFields())} {
 		for i := range group {
 			d := &group[i]
 			if d.Missing != "" {

@@ -111,7 +111,7 @@ func containerFields() []Def {
 			From: "Container.start_time", bind: num((*Event).containerStart),
 		},
 		{
-			Name: "container.duration", Type: typeOf("duration"),
+			Name: "container.duration", Type: typeOf("duration"), Flags: OfEvent,
 			Doc:  "Nanoseconds since container.start_ts",
 			From: "Event.time and Container.start_time", bind: num((*Event).containerAge),
 		},

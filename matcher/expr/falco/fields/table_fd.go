@@ -26,12 +26,12 @@ func fdFields() []Def {
 		{
 			Name: "fd.directory", Type: typeOf("string"),
 			Doc:  "Directory part of fd.name for files",
-			From: "as fd.name", bind: str((*Event).fdDirectory),
+			From: "as fd.name", Base: "fd.name", follow: directoryOf, bind: str((*Event).fdDirectory),
 		},
 		{
 			Name: "fd.filename", Type: typeOf("string"),
 			Doc:  "Last component of fd.name for files; absent for non-files and failed opens",
-			From: "as fd.name", bind: str((*Event).fdFilename),
+			From: "as fd.name", Base: "fd.name", follow: filenameOf, bind: str((*Event).fdFilename),
 		},
 		{
 			Name: "fd.ip", Type: typeOf("ip"), Flags: FilterOnly | NoRight | NoTransform | Either,

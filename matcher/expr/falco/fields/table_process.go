@@ -201,12 +201,12 @@ func processFields() []Def {
 			From: "the leader, when it is an ancestor", bind: str(of(groupLeader, exePath)),
 		},
 		{
-			Name: "proc.duration", Type: typeOf("duration"),
+			Name: "proc.duration", Type: typeOf("duration"), Flags: OfEvent,
 			Doc:  "Nanoseconds since the process was cloned; absent if unknown",
 			From: "Event.time, Batch.boot_time, Process.start_time", bind: num(age(self)),
 		},
 		{
-			Name: "proc.ppid.duration", Type: typeOf("duration"),
+			Name: "proc.ppid.duration", Type: typeOf("duration"), Flags: OfEvent,
 			Doc:  "Nanoseconds since the parent was cloned",
 			From: "as proc.duration", bind: num(age(parent)),
 		},
@@ -341,22 +341,22 @@ func processFields() []Def {
 			Missing: "memory use is not recorded with events",
 		},
 		{
-			Name: "thread.tid", Type: typeOf("int64"),
+			Name: "thread.tid", Type: typeOf("int64"), Flags: OfEvent,
 			Doc:  "Thread id",
 			From: "Event.tid", bind: num((*Event).tid),
 		},
 		{
-			Name: "thread.ismain", Type: typeOf("bool"),
+			Name: "thread.ismain", Type: typeOf("bool"), Flags: OfEvent,
 			Doc:  "True for the thread-group leader",
 			From: "Event.tid and Process.pid", bind: yes((*Event).isMain),
 		},
 		{
-			Name: "thread.vtid", Type: typeOf("int64"),
+			Name: "thread.vtid", Type: typeOf("int64"), Flags: OfEvent,
 			Doc:  "Thread id inside its pid namespace",
 			From: "Event.ns_tid", bind: num((*Event).nsTID),
 		},
 		{
-			Name: "thread.nametid", Type: typeOf("string"),
+			Name: "thread.nametid", Type: typeOf("string"), Flags: OfEvent,
 			Doc:  "Comm followed by tid",
 			From: "Event.comm and tid", bind: str((*Event).nameTID),
 		},
