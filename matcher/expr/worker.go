@@ -26,10 +26,11 @@ type Worker struct {
 	timed  []*sequence // those that wait for time to pass
 
 	// types numbers the event types that rules are specialised for, from 1.
-	types   map[string]int
-	number  int       // of the current event's type, 0 for all others
-	screens []*screen // by those numbers
-	chosen  []int32
+	types     map[string]int
+	number    int       // of the current event's type, 0 for all others
+	screens   []*screen // by those numbers
+	chosen    []int32   // for the current event
+	hasChosen bool
 
 	serial  uint64
 	started bool
@@ -242,11 +243,14 @@ func (w *Worker) bind(a *atoms, index int, r *loader.Rule, conds [][]special, ma
 // Choose implements [matcher.Chooser].
 func (w *Worker) Choose(ev *matcher.Event) []int32 {
 	w.see(ev)
-	w.chosen = w.chosen[:0]
-	if !w.visible {
+	if w.hasChosen {
 		return w.chosen
 	}
-	w.chosen = w.screens[w.number].choose(w.chosen)
+	w.hasChosen = true
+	w.chosen = w.chosen[:0]
+	if w.visible {
+		w.chosen = w.screens[w.number].choose(w.chosen)
+	}
 	return w.chosen
 }
 
@@ -255,7 +259,7 @@ func (w *Worker) see(ev *matcher.Event) {
 	if w.started && ev.Serial == w.serial {
 		return
 	}
-	w.started, w.serial, w.matched = true, ev.Serial, false
+	w.started, w.serial, w.matched, w.hasChosen = true, ev.Serial, false, false
 	w.visible = w.event.Set(ev.Record)
 	w.number = w.types[w.event.Type()]
 }
