@@ -50,7 +50,7 @@ type partitionReader struct {
 	mine    bool
 	changed chan struct{} // closed, and replaced, when mine changes
 	pin     string        // of the newest delivery
-	first   bool          // the next batch is the first since it became ours
+	first   bool          // what the stage takes next is the first since it became ours
 	silent  bool          // that nothing waits was said since it became ours
 	held    *partitionHeld
 	reading bool   // not let go of yet
@@ -163,13 +163,18 @@ func (c *PartitionConsumer) Receive(ctx context.Context, partition uint32) (msg.
 		select {
 		case item := <-r.out:
 			r.mu.Lock()
-			gone := item.h.gone
-			item.h.taken = true
-			r.newest = item.h.id.seq
-			r.mu.Unlock()
-			if gone {
+			if item.h.gone {
+				r.mu.Unlock()
 				continue
 			}
+			item.h.taken = true
+			r.newest = item.h.id.seq
+			if !item.d.First { // else nothing waits, and the next one is first, too
+				// Decided only now: a batch that was first may have gone before
+				// the stage came for it.
+				item.d.First, r.first = r.first, false
+			}
+			r.mu.Unlock()
 			c.b.metrics.received.WithLabelValues(StreamEvents).Inc()
 			return item.d, nil
 		case <-ctx.Done():

@@ -47,13 +47,10 @@ func (r *partitionReader) take(m jetstream.Msg) (item partitionItem, ok bool) {
 	}
 	h := &partitionHeld{id: id, attempt: meta.NumDelivered, msg: m, since: time.Now()}
 	r.held = h
-	first := r.first
-	r.first = false
 	var once sync.Once
 	return partitionItem{h: h, d: msg.Delivery[*msg.Batch]{
 		Value:   batch,
 		Attempt: meta.NumDelivered,
-		First:   first,
 		Ack:     func(err error) { once.Do(func() { r.answer(h, err) }) },
 	}}, true
 }
