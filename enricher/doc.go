@@ -25,6 +25,7 @@
 // When more becomes known of a container whose events have gone on without it,
 // a batch without events but with an amendment ([msg.Amendment]) follows in the
 // container's partition, so that whoever keeps such events may complete them.
+// Whoever publishes batches may say it in other forms, too ([msg.AmendmentJSON]).
 // There is one for each step from nothing over partial to complete. How many
 // containers are remembered for that is bounded by [Config.Amendments]; a stage
 // that is started again does not know what its predecessor owed.

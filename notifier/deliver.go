@@ -24,6 +24,7 @@ type deliverer struct {
 	name string
 	sink BatchSink
 	dead DeadLetters
+	late *late
 	log  *slog.Logger
 	m    *metrics
 	wait *backoff.ExponentialBackOff
@@ -38,11 +39,11 @@ type deliverer struct {
 	failure Reason
 }
 
-func newDeliverer(cfg Config, s Named, dead DeadLetters, log *slog.Logger, m *metrics) *deliverer {
+func newDeliverer(cfg Config, s Named, dead DeadLetters, late *late, log *slog.Logger, m *metrics) *deliverer {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = cfg.RetryInitial, cfg.RetryMax, 2
 	wait.Reset()
-	d := &deliverer{cfg: cfg, name: s.Name, dead: dead, log: log, m: m, wait: wait, state: SinkHealth{Name: s.Name}}
+	d := &deliverer{cfg: cfg, name: s.Name, dead: dead, late: late, log: log, m: m, wait: wait, state: SinkHealth{Name: s.Name}}
 	var many bool
 	if d.sink, many = s.Sink.(BatchSink); !many {
 		d.sink = oneByOne{s.Sink}
@@ -74,6 +75,7 @@ func (o oneByOne) DeliverBatch(ctx context.Context, ds []*msg.Stored) (int, erro
 func (d *deliverer) deliver(ctx context.Context, items []*policy.Item, done func(*policy.Item, error)) {
 	var tries uint64 // of the first item, here
 	for len(items) > 0 {
+		d.m.completed.WithLabelValues(d.name).Add(float64(d.late.complete(items)))
 		if d.open() {
 			done(items[0], d.bury(ctx, items[0], d.notTried(), items[0].Attempt-1))
 			items = items[1:]

@@ -13,6 +13,14 @@
 // the same then, and receivers that care can tell. What was delivered lately
 // and comes again within the life of the process is not delivered twice.
 //
+// # Late knowledge
+//
+// Of a container that has just begun not everything may be known when a rule
+// speaks. With [Notifier.Follow], detections that wait to be told, in the queue,
+// for a roll-up or for another try, are given what becomes known meanwhile. None
+// waits for it: one that goes out before says that its container is partial or
+// none. The output line is the rule's and stays.
+//
 // # Failure
 //
 // A sink's error says by [Retryable] whether to try again. Tries are spaced by

@@ -33,6 +33,9 @@ type Notifier struct {
 	log     *slog.Logger
 	workers []*worker
 	running atomic.Bool
+
+	late       *late
+	amendments Amendments // nil for none
 }
 
 // New makes a notifier for sinks with names that differ; the policy says which
@@ -52,7 +55,7 @@ func New(cfg Config, p *policy.Policy, src Source, dead DeadLetters, sinks []Nam
 	if err != nil {
 		return nil, fmt.Errorf("notifier: %w", err)
 	}
-	n := &Notifier{cfg: cfg, log: log}
+	n := &Notifier{cfg: cfg, log: log, late: newLate()}
 	seen := map[string]bool{}
 	for _, s := range sinks {
 		if s.Name == "" || s.Sink == nil {
@@ -62,7 +65,7 @@ func New(cfg Config, p *policy.Policy, src Source, dead DeadLetters, sinks []Nam
 			return nil, fmt.Errorf("notifier: two sinks are called %q", s.Name)
 		}
 		seen[s.Name] = true
-		n.workers = append(n.workers, newWorker(cfg, s, p, src, dead, log.With("sink", s.Name), m))
+		n.workers = append(n.workers, newWorker(cfg, s, p, src, dead, n.late, log.With("sink", s.Name), m))
 	}
 	return n, nil
 }
@@ -76,6 +79,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
+	if n.amendments != nil {
+		wg.Go(func() { n.follow(ctx) })
+	}
 	for _, w := range n.workers {
 		wg.Go(func() {
 			// A sink that panics stops the stage with its name, and does not

@@ -49,6 +49,8 @@ type worker struct {
 	seen recent
 	way  *policy.Way
 	to   *deliverer
+	late *late
+	news uint64 // of late, when what is held was completed last
 
 	// flush ends when held roll-ups are wanted, which flushNow says.
 	flush    context.Context
@@ -59,10 +61,11 @@ type worker struct {
 	held       int
 }
 
-func newWorker(cfg Config, s Named, p *policy.Policy, src Source, dead DeadLetters, log *slog.Logger, m *metrics) *worker {
+func newWorker(cfg Config, s Named, p *policy.Policy, src Source, dead DeadLetters, late *late, log *slog.Logger, m *metrics) *worker {
 	w := &worker{
 		name: s.Name, sink: s.Sink, src: src, log: log, m: m, seen: newRecent(remembered),
-		to:         newDeliverer(cfg, s, dead, log, m),
+		to:         newDeliverer(cfg, s, dead, late, log, m),
+		late:       late,
 		suppressed: map[policy.Reason]uint64{},
 	}
 	w.flush, w.flushNow = context.WithCancel(context.Background())
@@ -72,6 +75,7 @@ func newWorker(cfg Config, s Named, p *policy.Policy, src Source, dead DeadLette
 		m.suppressed.WithLabelValues(s.Name, string(r))
 	}
 	m.held.WithLabelValues(s.Name)
+	m.completed.WithLabelValues(s.Name)
 	return w
 }
 
@@ -102,7 +106,21 @@ func (w *worker) run(ctx context.Context) {
 			flushed = true
 			w.way.Flush()
 		}
-		w.handle(ctx, w.way.Pass(time.Now(), w.fresh(ds)))
+		items := w.fresh(ds)
+		w.complete(items)
+		w.handle(ctx, w.way.Pass(time.Now(), items))
+	}
+}
+
+// complete gives what has come, and what is held for a roll-up, what is known
+// of containers by now, so that routes and groups go by it.
+func (w *worker) complete(items []*policy.Item) {
+	w.m.completed.WithLabelValues(w.name).Add(float64(w.late.complete(items)))
+	if news := w.late.news.Load(); news != w.news {
+		w.news = news
+		w.way.Each(func(held []*policy.Item) {
+			w.m.completed.WithLabelValues(w.name).Add(float64(w.late.complete(held)))
+		})
 	}
 }
 

@@ -167,7 +167,7 @@ func (p *pipeline) addEnricher(ctx context.Context, log *slog.Logger) error {
 	// The stream knows how many partitions there are.
 	c.Partitions = p.bus.Partitions()
 	src := p.bus.RawConsumer(p.cfg.Host)
-	e, err := enricher.New(c, src, mirrored{pub, mirror}, steps, log, p.reg)
+	e, err := enricher.New(c, src, mirrored{amending{pub, p.bus, log}, mirror}, steps, log, p.reg)
 	if err != nil {
 		return err
 	}
@@ -229,6 +229,7 @@ func (p *pipeline) addNotifier(_ context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	n.Follow(p.bus)
 	wait := drained(src.Pending)
 	p.add(stageNotifier, n.Run, n.Ready, n.Health, func(ctx context.Context) error {
 		// Whoever waits for the end wants the roll-ups before it.
@@ -325,12 +326,37 @@ func (p *pipeline) run(ctx context.Context) error {
 	return set.Run(ctx)
 }
 
+// publisher is what stages publish batches by.
+type publisher interface {
+	Publish(ctx context.Context, b *msg.Batch, done func(error)) error
+}
+
 // mirrored shows live what it has handed to the publisher.
 type mirrored struct {
-	pub interface {
-		Publish(ctx context.Context, b *msg.Batch, done func(error)) error
-	}
+	pub    publisher
 	mirror *bus.Mirror
+}
+
+// amending says amendments in readable form, too, when they are stored.
+type amending struct {
+	pub publisher
+	bus *bus.Bus
+	log *slog.Logger
+}
+
+// Publish implements enricher.Publisher.
+func (a amending) Publish(ctx context.Context, b *msg.Batch, done func(error)) error {
+	if len(b.Amendments) == 0 {
+		return a.pub.Publish(ctx, b, done)
+	}
+	return a.pub.Publish(ctx, b, func(err error) {
+		if err == nil {
+			if e := a.bus.PublishAmendments(b); e != nil {
+				a.log.Debug("what became known late is not told of", "error", e)
+			}
+		}
+		done(err)
+	})
 }
 
 // Publish implements sensor.Publisher and enricher.Publisher.

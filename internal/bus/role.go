@@ -100,6 +100,7 @@ func (p *permissions) enricher(host string) {
 	p.add(
 		msg.SubjectEvents+"."+host+".*",
 		msg.SubjectTailEvents+"."+host+".*",
+		msg.SubjectAmendments+"."+host,
 		msg.SubjectHealth+"."+RoleEnricher+".*",
 		msg.SubjectFlow+".raw."+host,
 	)
@@ -128,6 +129,7 @@ func (p *permissions) notifier() {
 		msg.SubjectDead+".*",
 		msg.SubjectHealth+"."+RoleNotifier+".*",
 	)
+	p.subscribe = append(p.subscribe, msg.SubjectAmendments+".*")
 	p.consume(StreamDetections, "")
 	// To look at what could not be delivered, and to send it again.
 	p.consume(StreamDead, msg.SubjectDead+".*")
@@ -135,7 +137,7 @@ func (p *permissions) notifier() {
 }
 
 func (p *permissions) tail() {
-	p.subscribe = append(p.subscribe, msg.SubjectTailRaw+".>", msg.SubjectTailEvents+".>", msg.SubjectRaw+".>", msg.SubjectEvents+".>", msg.SubjectDetections+".>", msg.SubjectDead+".>")
+	p.subscribe = append(p.subscribe, msg.SubjectAmendments+".*", msg.SubjectTailRaw+".>", msg.SubjectTailEvents+".>", msg.SubjectRaw+".>", msg.SubjectEvents+".>", msg.SubjectDetections+".>", msg.SubjectDead+".>")
 	p.add(key(msg.BucketDemand, RoleTail+".*"), key(msg.BucketDemand, "record.*"))
 	p.watch(msg.BucketDemand)
 	p.watch(bucketMatchers)

@@ -102,6 +102,17 @@ func withGroup(n *node, g *Group) *node {
 	return &out
 }
 
+// Each calls f with what waits for roll-ups, for it to replace what detections
+// say.
+func (w *Way) Each(f func([]*Item)) {
+	if w.groups == nil {
+		return
+	}
+	for _, gr := range w.groups.groups {
+		f(gr.held)
+	}
+}
+
 // Held is how many detections wait for a roll-up.
 func (w *Way) Held() int {
 	if w.groups == nil {

@@ -42,7 +42,7 @@ func Facts(d *msg.Detection) []Fact {
 		add("Process", comm(d))
 	}
 	if c := container(d); c != nil {
-		add("Container", strings.Join(nonEmpty(c.Name, ShortID(c.ID)), " "))
+		add("Container", strings.Join(nonEmpty(c.Name, ShortID(c.ID), lacks(c)), " "))
 		add("Image", c.Image)
 		if c.Pod != nil {
 			add("Pod", strings.Join(nonEmpty(c.Pod.Namespace, c.Pod.Name), "/"))

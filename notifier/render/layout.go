@@ -32,7 +32,7 @@ func Classic(d *msg.Detection) []byte {
 		line("Pid", strconv.Itoa(int(p.PID)))
 	}
 	if c := container(d); c != nil {
-		line("Container", Terminal(strings.Join(nonEmpty(ShortID(c.ID), c.Name, c.Image), " ")))
+		line("Container", Terminal(strings.Join(nonEmpty(ShortID(c.ID), c.Name, c.Image, lacks(c)), " ")))
 	}
 	if d.Output != "" && d.Output != d.Rule.Name {
 		line("Output", Terminal(d.Output))
@@ -181,6 +181,16 @@ func process(d *msg.Detection) *msg.ProcessJSON {
 		return nil
 	}
 	return d.Event.Process
+}
+
+// lacks says in brackets that not everything is known of a container: that what
+// is not shown is not known, rather than not there.
+func lacks(c *msg.ContainerJSON) string {
+	switch c.Completeness {
+	case msg.Completeness_COMPLETENESS_PARTIAL.Text(), msg.Completeness_COMPLETENESS_NONE.Text():
+		return "(metadata: " + c.Completeness + ")"
+	}
+	return ""
 }
 
 func container(d *msg.Detection) *msg.ContainerJSON {

@@ -9,6 +9,7 @@
 //	tripline.dead.<sink>                          [DeadLetter], JSON
 //	tripline.tail.raw.<host>.<event>              [EventJSON], one event a message
 //	tripline.tail.events.<host>.<event>           the same, enriched
+//	tripline.amendments.<host>                    [AmendmentJSON]
 //	tripline.health.<stage>.<instance>            [Heartbeat], JSON
 //	tripline.flow.raw.<host>                      how far the enricher is
 //	tripline.flow.events.<partition>              how far the matchers are

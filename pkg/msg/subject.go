@@ -14,6 +14,9 @@ const (
 	SubjectTailRaw    = "tripline.tail.raw"
 	SubjectTailEvents = "tripline.tail.events"
 	SubjectHealth     = "tripline.health"
+	// SubjectAmendments is where it says in JSON what became known of containers
+	// late: tripline.amendments.<host>.
+	SubjectAmendments = "tripline.amendments"
 	// SubjectFlow is where readers of batches say how far they are, a sequence
 	// number of the stream in decimal, and a space and the JetStream domain where
 	// there is one: tripline.flow.raw.<host> and tripline.flow.events.<partition>.
@@ -39,6 +42,9 @@ func DetectionSubject(p Priority, host, rule string) string {
 
 // DeadSubject is where the dead letters of a sink go.
 func DeadSubject(sink string) string { return SubjectDead + "." + Token(sink) }
+
+// AmendmentsSubject is where the enricher of host says what became known late.
+func AmendmentsSubject(host string) string { return SubjectAmendments + "." + Token(host) }
 
 // HealthSubject is where one instance of a stage publishes its heartbeat.
 func HealthSubject(stage, instance string) string {

@@ -84,6 +84,8 @@ func rows(inbox string) []row {
 		{"tripline.tail.raw.h2.ptrace", nobody, "tail"},
 		{"tripline.tail.events.h1.ptrace", enrichers, "tail"},
 		{"tripline.tail.events.h2.ptrace", nobody, "tail"},
+		{"tripline.amendments.h1", enrichers, "notifier tail"},
+		{"tripline.amendments.h2", nobody, "notifier tail"},
 		{"tripline.health.sensor.x", sensors, all},
 		{"tripline.health.enricher.x", enrichers, all},
 		{"tripline.health.matcher.x", "matcher", all},
