@@ -10,7 +10,7 @@ import (
 // TestPartialContainer: people see that not everything is known.
 func TestPartialContainer(t *testing.T) {
 	for completeness, want := range map[string]string{"": "", "complete": "", "partial": "(metadata: partial)", "none": "(metadata: none)"} {
-		d := &msg.Detection{Event: &msg.EventJSON{Container: &msg.ContainerJSON{ID: "0123456789abcdef", Completeness: completeness}}}
+		d := &msg.Detection{Event: &msg.EventJSON{Container: &msg.ContainerJSON{ID: "0123456789abcdef", Name: "web", Completeness: completeness}}}
 		text := string(Classic(d))
 		facts := ""
 		for _, f := range Facts(d) {

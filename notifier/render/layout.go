@@ -32,7 +32,11 @@ func Classic(d *msg.Detection) []byte {
 		line("Pid", strconv.Itoa(int(p.PID)))
 	}
 	if c := container(d); c != nil {
-		line("Container", Terminal(strings.Join(nonEmpty(ShortID(c.ID), c.Name, c.Image, lacks(c)), " ")))
+		parts := nonEmpty(ShortID(c.ID), c.Name, c.Image)
+		if len(parts) > 1 {
+			parts = append(parts, nonEmpty(lacks(c))...) // an id alone says it
+		}
+		line("Container", Terminal(strings.Join(parts, " ")))
 	}
 	if d.Output != "" && d.Output != d.Rule.Name {
 		line("Output", Terminal(d.Output))
