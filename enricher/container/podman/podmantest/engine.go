@@ -70,6 +70,13 @@ func start(t testing.TB, uid uint32) *Engine {
 		if out, err := e.command("rm", "--all", "--force", "--time", "0").CombinedOutput(); err != nil {
 			t.Logf("podman rm: %v\n%s", err, out)
 		}
+		if e.uid != 0 {
+			// Without privileges a process stays behind that keeps the user
+			// namespace; this ends it.
+			if out, err := e.command("system", "migrate").CombinedOutput(); err != nil {
+				t.Logf("podman system migrate: %v\n%s", err, out)
+			}
+		}
 		if err := os.RemoveAll(dir); err != nil {
 			t.Logf("left behind: %v", err)
 		}
