@@ -48,7 +48,7 @@ func ruleOutputs() map[string]string {
 		"netcat_hands_out_shell":           "nc connects a program with the network as root (command=nc -l -p 4444 -e /bin/sh",
 		"network_tool_on_host":             "The network tool nmap was started by root (command=nmap -sS 192.0.2.0/24",
 		"page_faults_delegated":            "fault handles page faults itself as nobody",
-		"pkexec_abused":                    "pkexec was started without arguments by nobody (environment=GCONV_PATH=./x",
+		"pkexec_abused":                    "pkexec was started without arguments by nobody (path= gconv=./x charset=",
 		"process_traced":                   "act used PTRACE_",
 		"program_from_memory":              "was started from memory by rules as root",
 		"proxy_environment":                "wget was started with a proxy from the environment by root (http=http://203.0.113.9:3128",
