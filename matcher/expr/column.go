@@ -30,6 +30,12 @@ type column struct {
 	known map[string]*value
 	none  *value // for no value
 
+	// of has, for fields of a process, the values of the processes of a batch; nil
+	// where they are not known.
+	ofProcess bool
+	batch     uint64
+	of        []*value
+
 	at                 uint64 // the event of which now is the value
 	now                *value // nil for one that is not remembered
 	hits, misses, rest int
@@ -57,7 +63,7 @@ func (a *atoms) column(ref *fields.Ref) *column {
 		if g == nil || g.Str == nil {
 			g = fields.Never()
 		}
-		c = &column{src: a.src, text: g.Str, known: map[string]*value{}}
+		c = &column{src: a.src, text: g.Str, ofProcess: ref.Def.OfProcess, known: map[string]*value{}}
 		a.columns[ref.Text] = c
 	}
 	return c
@@ -67,9 +73,34 @@ func (a *atoms) column(ref *fields.Ref) *column {
 // remembered.
 func (c *column) value() *value {
 	if c.at != c.src.Stamp() {
-		c.at, c.now = c.src.Stamp(), c.find()
+		c.at, c.now = c.src.Stamp(), c.ofEvent()
 	}
 	return c.now
+}
+
+func (c *column) ofEvent() *value {
+	if !c.ofProcess {
+		return c.find()
+	}
+	n, ok := c.src.Process()
+	if !ok {
+		return c.find()
+	}
+	if c.batch != c.src.Batch() {
+		c.batch = c.src.Batch()
+		clear(c.of)
+	}
+	if n < len(c.of) && c.of[n] != nil {
+		return c.of[n]
+	}
+	v := c.find()
+	if v != nil {
+		for n >= len(c.of) {
+			c.of = append(c.of, nil)
+		}
+		c.of[n] = v
+	}
+	return v
 }
 
 func (c *column) find() *value {
