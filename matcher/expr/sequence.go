@@ -28,6 +28,7 @@ type sequence struct {
 	mem   *memory
 	parts map[uint32]*part
 	key   groupKey
+	text  []byte // of the note that is rendered
 }
 
 // boundStep is a step bound to the worker's event.
@@ -224,15 +225,15 @@ func (q *sequence) advance(w *Worker, b *bound, p *part, goes []next, ev *matche
 		if done != "" && n.key == done {
 			continue // a finding leaves nothing
 		}
-		if n.step.note != nil {
-			n.way.last.note = shorten(n.step.note.String())
-		}
 		at := p.find([]byte(n.key))
 		if n.step.at < q.n-1 {
 			if at == nil {
 				at = p.add([]byte(n.key), ev.Batch.Host, &chain{part: p, open: make([]way, q.n)})
 			}
-			at.Value.(*group).state.(*chain).put(n.step.at, n.way)
+			c := at.Value.(*group).state.(*chain)
+			if before, ok := c.put(n.step.at, n.way); ok {
+				n.way.last.note = q.note(n.step, before)
+			}
 			p.changed(at, now)
 			continue
 		}
@@ -252,6 +253,7 @@ func (q *sequence) advance(w *Worker, b *bound, p *part, goes []next, ev *matche
 			continue
 		}
 		done = n.key
+		n.way.last.note = q.note(n.step, nil)
 		if q.spec.Wait == 0 {
 			if at != nil {
 				p.remove(at)
@@ -269,6 +271,19 @@ func (q *sequence) advance(w *Worker, b *bound, p *part, goes []next, ev *matche
 		}
 	}
 	return nil
+}
+
+// note renders that of a step. Mostly it is that of the event before in the same
+// place, which is then kept: most steps lead to nothing.
+func (q *sequence) note(s *boundStep, before *happened) string {
+	if s.note == nil {
+		return ""
+	}
+	q.text = shorten(s.note.Append(q.text[:0]))
+	if before != nil && before.note == string(q.text) {
+		return before.note
+	}
+	return string(q.text)
 }
 
 // finding tells of a way that has come to its end.
@@ -379,14 +394,17 @@ func (p *part) settle(at *list.Element, now int64) {
 	}
 }
 
-// put remembers a way, unless one that began later has come as far.
-func (c *chain) put(k int, to way) {
-	if have := c.open[k]; have.last != nil && have.start > to.start {
-		return
+// put remembers a way, unless one that began later has come as far. It returns
+// the event that was in the place of the last, if there was one.
+func (c *chain) put(k int, to way) (before *happened, ok bool) {
+	have := c.open[k]
+	if have.last != nil && have.start > to.start {
+		return nil, false
 	}
 	c.take(k)
 	c.open[k] = to
 	c.part.open[k]++
+	return have.last, true
 }
 
 // take forgets a way.
@@ -460,7 +478,7 @@ func findingBytes(f matcher.Finding) int {
 }
 
 // shorten cuts a text to what is kept of a note.
-func shorten(s string) string {
+func shorten(s []byte) []byte {
 	if len(s) <= maxNote {
 		return s
 	}
@@ -469,7 +487,7 @@ func shorten(s string) string {
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end] + mark
+	return append(s[:end], mark...)
 }
 
 // waits is a heap of what is waited for, the first to end first.

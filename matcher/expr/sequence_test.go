@@ -324,3 +324,37 @@ func TestRebuilt(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSequence: what a first step costs that leads to nothing, with a note
+// and without, of one group and of many.
+func BenchmarkSequence(b *testing.B) {
+	for _, note := range []string{"", `, note: "fetched by %proc.cmdline as %user.name, parent %proc.pname"`} {
+		prog, problems := expr.New(expr.DefaultConfig(), slog.New(slog.DiscardHandler)).Load([]matcher.File{{
+			Path: "r.yaml", Content: []byte(strings.Replace(moved, `, note: "%proc.cmdline"`, note, 1)),
+		}})
+		if len(problems) > 0 {
+			b.Fatal(problems)
+		}
+		for _, groups := range []int32{1, 1000} {
+			w, err := prog.NewWorker()
+			if err != nil {
+				b.Fatal(err)
+			}
+			var events []*matcher.Event
+			for pid := range groups {
+				events = append(events, happens("rename", "h", pid, 1))
+			}
+			b.Run(fmt.Sprintf("note=%t/groups=%d", note != "", groups), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := range b.N {
+					ev := events[i%len(events)]
+					ev.Serial = uint64(i) + 1
+					ev.Record.Event.Time++
+					if err := w.Match(0, ev, func(matcher.Finding) {}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

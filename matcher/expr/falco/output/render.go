@@ -57,11 +57,13 @@ func (f *Format) Bind(src fields.Source) *Line {
 }
 
 // String renders the current event.
-func (l *Line) String() string {
-	var b strings.Builder
+func (l *Line) String() string { return string(l.Append(make([]byte, 0, 512))) }
+
+// Append appends what String returns.
+func (l *Line) Append(b []byte) []byte {
 	for _, p := range l.parts {
 		if p.read == nil {
-			b.WriteString(p.text)
+			b = append(b, p.text...)
 			continue
 		}
 		s, ok := p.read()
@@ -76,9 +78,9 @@ func (l *Line) String() string {
 				s = s[:p.width]
 			}
 		}
-		b.WriteString(s)
+		b = append(b, s...)
 	}
-	return b.String()
+	return b
 }
 
 // Values returns what was printed, by canonical name; nil for what is absent.
@@ -196,6 +198,11 @@ func Any(op check.Operand, g *fields.Getter) func() any {
 	}
 }
 
+// unclean says whether a character is not shown as it is.
+func unclean(c rune) bool {
+	return c < ' ' || c >= 0x7f && c < 0xa0 || c == '\u2028' || c == '\u2029' || c == utf8.RuneError || bidi(c)
+}
+
 // Clean makes text that a traced process controls safe to print on one line:
 // control characters are escaped as in JSON, broken UTF-8 is replaced.
 func Clean(s string) string {
@@ -203,7 +210,7 @@ func Clean(s string) string {
 	for i := 0; i < len(s) && plain; i++ {
 		plain = s[i] >= ' ' && s[i] < 0x7f
 	}
-	if plain {
+	if plain || !strings.ContainsFunc(s, unclean) {
 		return s
 	}
 	var b strings.Builder
@@ -219,7 +226,7 @@ func Clean(s string) string {
 			b.WriteString(`\b`)
 		case c == '\f':
 			b.WriteString(`\f`)
-		case c < ' ' || c >= 0x7f && c < 0xa0 || c == '\u2028' || c == '\u2029' || bidi(c):
+		case unclean(c) && c != utf8.RuneError:
 			fmt.Fprintf(&b, `\u%04x`, c)
 		case c == utf8.RuneError:
 			b.WriteRune(utf8.RuneError)
