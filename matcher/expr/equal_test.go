@@ -226,12 +226,16 @@ func workers(t testing.TB, prog *Program) map[string]held {
 	t.Helper()
 	all := map[string]held{}
 	for name, machineOnly := range map[string]bool{"the machine": true, "closures": false} {
-		for prefix, choose := range map[string]bool{"": false, "chosen for ": true} {
+		for _, choose := range []bool{false, true} {
 			w, err := prog.newWorker(machineOnly)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all[prefix+name] = held{w, choose}
+			if choose {
+				all["chosen for "+name] = held{w, choose}
+			} else {
+				all[name] = held{w, choose}
+			}
 		}
 	}
 	return all
