@@ -24,8 +24,9 @@
 //
 // the events for which the condition holds are counted, in groups of the
 // fields under by, and the event that completes the number is the finding; the
-// group then starts anew. An absent value under by is a value like any other;
-// an event without a value of distinct is not counted. The time is that of the
+// group then starts anew. A record of a flood that stands for several identical
+// events counts as that many, and is one finding. An absent value under by is a
+// value like any other; an event without a value of distinct is not counted. The time is that of the
 // events, so that what is replayed is found as it was. Such rules see every
 // event, whatever rule_matching says, and keep none from others.
 //

@@ -123,6 +123,40 @@ func TestThresholdMemory(t *testing.T) {
 	}
 }
 
+// TestThresholdFolded: a record that stands for several identical events counts
+// as that many, and finds once.
+func TestThresholdFolded(t *testing.T) {
+	fifty := strings.Replace(renames, "{count: 2, within: 100s, by: [proc.pid]}", "{count: 50, within: 10s, by: [proc.pid]}", 1)
+	distinct := strings.Replace(renames, "{count: 2, within: 100s, by: [proc.pid]}", "{count: 2, within: 10s, distinct: proc.pid}", 1)
+	for _, c := range []struct {
+		name, rule string
+		counts     []uint32 // one event a second
+		want       int
+	}{
+		{"enough in one", fifty, []uint32{50}, 1},
+		{"one too few", fifty, []uint32{49}, 0},
+		{"the last completes them", fifty, []uint32{48, 0, 1}, 1},
+		{"in three", fifty, []uint32{20, 20, 20}, 1},
+		{"many at once are one finding", fifty, []uint32{4_000_000_000}, 1},
+		{"and the next start from nothing", fifty, []uint32{99, 49}, 1},
+		{"too far apart", fifty, []uint32{25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25}, 0},
+		{"one value however often", distinct, []uint32{50, 50}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, match := counter(t, load(t, expr.DefaultConfig(), c.rule))
+			got := 0
+			for i, n := range c.counts {
+				ev := rename("h", 1, int64(i))
+				ev.Record.Event.Count = n
+				got += match(ev)
+			}
+			if got != c.want {
+				t.Errorf("%d findings, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 // TestThresholdKeeps: partitions and hosts count for themselves, and what is
 // forgotten is gone.
 func TestThresholdKeeps(t *testing.T) {

@@ -60,9 +60,11 @@ func newThreshold(r *loader.Rule, src fields.Source, mem *memory) *threshold {
 }
 
 // add counts the current event and says whether it completes the number, after
-// which the group starts again from nothing. An event that lacks the value
-// whose different ones are counted is none. A replayed event completed the
-// number if, and only if, the rule found something in it then.
+// which the group starts again from nothing. One that stands for several
+// (msg.Event.Count) counts as that many, at its time, and completes the number
+// once however many they are. An event that lacks the value whose different
+// ones are counted is none. A replayed event completed the number if, and only
+// if, the rule found something in it then.
 func (t *threshold) add(ev *matcher.Event) bool {
 	partition, host, now := ev.Partition, ev.Batch.Host, ev.Record.Event.Time
 	var value uint64
@@ -92,7 +94,7 @@ func (t *threshold) add(ev *matcher.Event) bool {
 	case t.distinct != nil:
 		complete = c.addValue(value, now, horizon, t.spec.Count)
 	default:
-		complete = c.addTime(now, horizon, t.spec.Count)
+		complete = c.addTimes(now, ev.Record.Event.Count, horizon, t.spec.Count)
 	}
 	if ev.Replayed {
 		complete = ev.Found
@@ -105,12 +107,16 @@ func (t *threshold) add(ev *matcher.Event) bool {
 	return false
 }
 
-func (c *counted) addTime(now, horizon int64, count int) bool {
+// addTimes counts n events of the same time, 0 for one.
+func (c *counted) addTimes(now int64, n uint32, horizon int64, count int) bool {
 	i := len(c.times)
 	for i > 0 && c.times[i-1] > now {
 		i--
 	}
-	c.times = slices.Insert(c.times, i, now)
+	// More than it takes tell no more.
+	for range min(uint64(max(n, 1)), uint64(count)) {
+		c.times = slices.Insert(c.times, i, now)
+	}
 	gone := 0
 	for c.times[gone] <= horizon {
 		gone++
