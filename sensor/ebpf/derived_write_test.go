@@ -3,6 +3,7 @@
 package ebpf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -160,6 +161,81 @@ func TestClonedProgram(t *testing.T) {
 	}
 }
 
+// TestClonedRange shares parts of a file by the ioctls themselves.
+func TestClonedRange(t *testing.T) {
+	needRoot(t)
+	dir := reflinkDir(t)
+	block := 64 << 10 // what is shared are whole blocks, of up to 64 KiB
+	elf := "\x7fELF\x02\x01\x01\x00 and more than twenty"
+	content := make([]byte, 2*block)
+	copy(content, elf)
+	copy(content[block:], "#!/bin/sh\nexit")
+	source := filepath.Join(dir, "source")
+	if err := os.WriteFile(source, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	w := start(t, "magic_write", "getpriority")
+	tid := onThread(t)
+	cases := []struct {
+		name  string
+		bytes string // "" for no event
+		share func(to *os.File) error
+	}{
+		{"all of it", elf[:20], func(to *os.File) error { return unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) }},
+		{"its end to the beginning", "#!/bin/sh\nexit\x00\x00\x00\x00\x00\x00", func(to *os.File) error {
+			return unix.IoctlFileCloneRange(int(to.Fd()), &unix.FileCloneRange{Src_fd: int64(from.Fd()), Src_offset: uint64(block), Src_length: uint64(block)})
+		}},
+		{"further on", "", func(to *os.File) error {
+			return unix.IoctlFileCloneRange(int(to.Fd()), &unix.FileCloneRange{Src_fd: int64(from.Fd()), Src_length: uint64(block), Dest_offset: uint64(block)})
+		}},
+		{"refused", "", func(to *os.File) error {
+			if err := unix.IoctlFileCloneRange(int(to.Fd()), &unix.FileCloneRange{Src_fd: int64(from.Fd()), Src_offset: 1, Src_length: 1}); err == nil {
+				return errors.New("a byte in the middle of a block was shared")
+			}
+			return nil
+		}},
+	}
+	files := make([]*os.File, len(cases))
+	for i, c := range cases {
+		w.mark(t, i)
+		if files[i], err = os.Create(filepath.Join(dir, fmt.Sprint(i))); err == nil {
+			err = c.share(files[i])
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		defer files[i].Close()
+	}
+	w.mark(t, len(cases))
+	for i, got := range w.betweenMarks(tid, len(cases)) {
+		if i >= len(cases) {
+			break
+		}
+		c := cases[i]
+		t.Run(c.name, func(t *testing.T) {
+			if c.bytes == "" {
+				if len(got) != 0 {
+					t.Errorf("%d events of what did not write the beginning", len(got))
+				}
+				return
+			}
+			if len(got) != 1 {
+				t.Fatalf("%d events, want one", len(got))
+			}
+			// The kernel's device is that of the file system, stat's that of a subvolume.
+			_, inode, _ := facts(t, files[i].Name())
+			if problem := compare(got[0], []any{files[i].Name(), c.bytes, anything{}, inode}); problem != "" {
+				t.Error(problem)
+			}
+		})
+	}
+}
+
 // reflinkDir mounts a file system on which files can be cloned.
 func reflinkDir(t *testing.T) string {
 	t.Helper()
@@ -185,7 +261,7 @@ func reflinkDir(t *testing.T) string {
 			return mount
 		}
 	}
-	t.Skip("needs btrfs or xfs in the kernel, a loop device and mkfs")
+	t.Skip("needs btrfs or xfs in the kernel, and a loop device")
 	return ""
 }
 

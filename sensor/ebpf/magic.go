@@ -37,8 +37,10 @@ const zfsMagic = 0x2fc12fc1
 // magic reads the first bytes of a file that the kernel itself has filled, out
 // of another file or a pipe, for which the record has no bytes. It does so some
 // milliseconds later: what it reads is what the file begins with then. That it
-// is the same file is certain, by device and inode; where it cannot be found
-// any more, or is somewhere that might not answer, nothing is told.
+// is the same file is certain, by device and inode (of btrfs, whose subvolumes
+// have devices of their own for stat, by the kind of file system and inode);
+// where it cannot be found any more, or is somewhere that might not answer,
+// nothing is told.
 func (d *decoder) magic(r *rawDerived) value {
 	f, _ := cast[rawFile](d.parts.data[partFile])
 	if f == nil || !lookable(uint64(f.magic)) {
@@ -52,7 +54,7 @@ func (d *decoder) magic(r *rawDerived) value {
 		fmt.Sprintf("/proc/%d/root%s", r.head.ppid, name),
 		name,
 	} {
-		if b := beginning(path, uint32(f.device), uint64(f.inode)); b != nil {
+		if b := beginning(path, f); b != nil {
 			return value{d.Bytes(b), true}
 		}
 	}
@@ -61,7 +63,7 @@ func (d *decoder) magic(r *rawDerived) value {
 
 // beginning reads the first bytes of a regular file if it is the expected one;
 // nil if it is not or is empty.
-func beginning(path string, device uint32, inode uint64) []byte {
+func beginning(path string, f *rawFile) []byte {
 	// First only a place, which opens nothing: it might be a device by now.
 	place, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -69,8 +71,7 @@ func beginning(path string, device uint32, inode uint64) []byte {
 	}
 	defer unix.Close(place)
 	var st unix.Stat_t
-	if unix.Fstat(place, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Ino != inode ||
-		unix.Major(st.Dev)<<20|unix.Minor(st.Dev) != device {
+	if unix.Fstat(place, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Ino != uint64(f.inode) || !onDevice(place, &st, f) {
 		return nil
 	}
 	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", place), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOATIME, 0)
@@ -84,4 +85,13 @@ func beginning(path string, device uint32, inode uint64) []byte {
 		return nil
 	}
 	return b[:n]
+}
+
+// onDevice says whether an open file is on the file system that a record names.
+func onDevice(fd int, st *unix.Stat_t, f *rawFile) bool {
+	if f.magic != unix.BTRFS_SUPER_MAGIC {
+		return unix.Major(st.Dev)<<20|unix.Minor(st.Dev) == uint32(f.device)
+	}
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.BTRFS_SUPER_MAGIC
 }
