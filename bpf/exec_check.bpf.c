@@ -2,9 +2,10 @@
 /*
  * Programs about to run. The kernel has decided for this one when the
  * tracepoint fires, so what it tells is final; but the thread already has its
- * new name, and the one that it was called by before is taken at entry.
+ * new name, and the one that it was called by before is taken from the kernel's
+ * hook, or at entry.
  */
-#include "include/hook.h"
+#include "include/kernel_hook.h"
 #include <bpf/bpf_tracing.h>
 
 enum {
@@ -42,8 +43,34 @@ int BPF_PROG(exit_exec, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/* What a thread is called that is about to run a program; by task. */
+struct caller {
+	char comm[TL_COMM];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct caller);
+} callers SEC(".maps");
+
+/* The kernel's hook is asked once for each interpreter on the way, too. */
+ON_HOOK(bprm_check)
+{
+	struct task_struct *task = current_task();
+	struct caller c = {};
+	u64 key = (u64)task;
+
+	if (!event_wanted(TL_EVENT_BPRM_CHECK))
+		return 0;
+	bpf_probe_read_kernel(c.comm, sizeof(c.comm), task->comm);
+	bpf_map_update_elem(&callers, &key, &c, BPF_ANY);
+	return 0;
+}
+
 static __always_inline void bprm_check_emit(struct task_struct *task, struct linux_binprm *bprm,
-					    const struct pending *p)
+					    const char *comm)
 {
 	struct scratch *s = derived_begin(task, TL_EVENT_BPRM_CHECK, 0, 0);
 	struct file *file = BPF_CORE_READ(bprm, file);
@@ -53,8 +80,8 @@ static __always_inline void bprm_check_emit(struct task_struct *task, struct lin
 
 	if (!s)
 		return;
-	if (p)
-		__builtin_memcpy(((struct tl_head *)s->data)->comm, p->comm, TL_COMM);
+	if (comm)
+		__builtin_memcpy(((struct tl_head *)s->data)->comm, comm, TL_COMM);
 	derived_set(s, BPRM_CHECK_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
 	derived_set(s, BPRM_CHECK_INODE, BPF_CORE_READ(inode, i_ino));
 	part_path(s, BPRM_CHECK_PATHNAME, &file->f_path);
@@ -75,14 +102,19 @@ int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct li
 {
 	bool check = event_wanted(TL_EVENT_BPRM_CHECK), creds = event_left(TL_EVENT_COMMIT_CREDS);
 	struct task_struct *task = current_task();
+	struct caller *c = 0;
 	u64 key = (u64)task;
 	struct pending *p;
 
 	if ((!check && !creds) || is_out(task))
 		return 0;
 	p = bpf_map_lookup_elem(&pendings, &key);
+	if (event_ways(TL_EVENT_BPRM_CHECK) & TL_WANTED_HOOK)
+		c = bpf_map_lookup_elem(&callers, &key);
 	if (check)
-		bprm_check_emit(task, bprm, p);
+		bprm_check_emit(task, bprm, c ? c->comm : p ? p->comm : 0);
+	if (c)
+		bpf_map_delete_elem(&callers, &key);
 	if (creds && p) {
 		struct call_id id = {p->words[0], 0};
 

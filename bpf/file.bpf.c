@@ -33,6 +33,7 @@ enum {
 	O_EXCL = 0200,
 	O_NOCTTY = 0400,
 	O_TRUNC = 01000,
+	O_NONBLOCK = 04000,
 	O_PATH = 010000000,
 	/* What the kernel forgets of the flags once the file is open. */
 	O_OPENING = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC,
@@ -66,7 +67,7 @@ int BPF_PROG(exit_open, struct pt_regs *regs, long ret)
 	s32 dirfd = AT_FDCWD;
 	u64 asked = 0;
 
-	if (ret < 0 || !event_wanted(TL_EVENT_FILE_OPEN))
+	if (ret < 0 || !event_left(TL_EVENT_FILE_OPEN))
 		return 0;
 	hook_fill(&h, regs, ret);
 	file = file_of(h.task, ret);

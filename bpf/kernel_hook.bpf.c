@@ -7,99 +7,8 @@
  * at the call's end, which knows the result, completes it; what comes by another
  * way than a call, as through an io_uring, is told here.
  */
-#include "include/hook.h"
+#include "include/kernel_hook.h"
 #include <bpf/bpf_tracing.h>
-
-/*
- * Unlike tracepoints' programs these may be preempted, by another task that
- * comes here too. One that finds its CPU's memory taken leaves the record to the
- * call's end.
- */
-struct claim {
-	u64 owner;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct claim);
-} claims SEC(".maps");
-
-static __always_inline struct scratch *hook_claim(struct task_struct *task)
-{
-	u32 zero = 0;
-	struct claim *c = bpf_map_lookup_elem(&claims, &zero);
-
-	if (!c || c->owner)
-		return 0;
-	c->owner = (u64)task;
-	return scratch_get(SCRATCH_HOOK);
-}
-
-static __always_inline void hook_release(void)
-{
-	u32 zero = 0;
-	struct claim *c = bpf_map_lookup_elem(&claims, &zero);
-
-	if (c)
-		c->owner = 0;
-}
-
-enum hook_told {
-	HOOK_NEVER, /* not of interest */
-	HOOK_HERE,  /* now */
-	HOOK_LATER, /* at the end of the call under way */
-};
-
-/* Says when to tell of what the current task is doing, and by which call. */
-static __always_inline enum hook_told hook_when(struct task_struct *task, u8 family,
-						struct call_id *id)
-{
-	u32 raw, nr;
-	u8 gate;
-
-	id->event = CALL_IO_URING_ENTER;
-	id->flags = 0;
-	if (LOAD(task, flags) & PF_IO_WORKER)
-		return HOOK_HERE;
-	raw = task_call_number(task);
-	nr = raw & ~X32_BIT;
-	opaque(nr);
-	if (nr >= TL_CALLS)
-		return HOOK_NEVER;
-	gate = call_resolve_number(raw, task, shared.gate[nr], id);
-	if (gate & TL_GATE_HOOK && shared.calls[id->event & (TL_CALLS - 1)].exit_hook == family)
-		return HOOK_LATER;
-	return id->event == CALL_IO_URING_ENTER ? HOOK_HERE : HOOK_NEVER;
-}
-
-static __always_inline void hook_done(struct scratch *s, struct task_struct *task,
-				      enum hook_told when)
-{
-	struct tl_head *head = (void *)s->data;
-	u64 key = (u64)task;
-
-	if (when == HOOK_LATER)
-		bpf_map_update_elem(&held, &key, s, BPF_ANY);
-	else if (flood_shut(head->pid, head->event, head->time))
-		count_drop(head->event);
-	else
-		events_send(s->data, s->used, RECORD_SIZE);
-	hook_release();
-}
-
-/* Both ways onto a hook; the body takes what the hook is given as an array. */
-#define ON_HOOK(name)                                                                              \
-	static __always_inline int hook_##name(u64 *given);                                        \
-	SEC("fentry/security_" #name) int fentry_##name(u64 *given)                                \
-	{                                                                                          \
-		return hook_##name(given);                                                         \
-	}                                                                                          \
-	SEC("lsm/" #name) int lsm_##name(u64 *given)                                               \
-	{                                                                                          \
-		return hook_##name(given);                                                         \
-	}                                                                                          \
-	static __always_inline int hook_##name(u64 *given)
 
 /* A name, and a second one where the event has two. */
 struct hook_name {
@@ -252,6 +161,27 @@ ON_HOOK(sb_umount)
 		return 0;
 	derived_fill(s, task, TL_EVENT_SB_UMOUNT, id.flags, 0);
 	part_dentry(s, SB_UMOUNT_MOUNTPOINT, PEEK(mnt, mnt_root), mnt, PATH_HOOK);
+	hook_done(s, task, HOOK_LATER);
+	return 0;
+}
+
+ON_HOOK(move_mount)
+{
+	struct path *from = (void *)given[0], *to = (void *)given[1];
+	struct task_struct *task = current_task();
+	struct call_id id;
+	struct scratch *s;
+
+	if (!event_wanted(TL_EVENT_MOVE_MOUNT) || is_out(task))
+		return 0;
+	if (hook_when(task, TL_HOOK_MOUNT, &id) != HOOK_LATER)
+		return 0;
+	s = hook_claim(task);
+	if (!s)
+		return 0;
+	derived_fill(s, task, TL_EVENT_MOVE_MOUNT, id.flags, 0);
+	hook_path(s, MOVE_MOUNT_FROM, from);
+	hook_path(s, MOVE_MOUNT_TO, to);
 	hook_done(s, task, HOOK_LATER);
 	return 0;
 }

@@ -45,11 +45,18 @@ static __always_inline void read_file_emit(const struct hook *h, s32 fd, u32 typ
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_load, struct pt_regs *regs, long ret)
 {
+	struct saved *r;
 	struct hook h;
 
 	if (!event_wanted(TL_EVENT_KERNEL_READ_FILE))
 		return 0;
 	hook_fill(&h, regs, ret);
+	/* Not there if the kernel has refused before it read, or is reading the same already. */
+	r = held_record(&h, TL_EVENT_KERNEL_READ_FILE);
+	if (r) {
+		held_output(r, &h);
+		return 0;
+	}
 	if (h.id.event != CALL_KEXEC_FILE_LOAD) {
 		read_file_emit(&h, h.args[0], READING_MODULE);
 		return 0;

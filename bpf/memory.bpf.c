@@ -4,7 +4,7 @@
  * protection was before is known at entry only; that is noted where the change
  * is of interest, and told when the call has succeeded.
  */
-#include "include/hook.h"
+#include "include/kernel_hook.h"
 #include <bpf/bpf_tracing.h>
 
 enum {
@@ -221,4 +221,36 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_memory_tree, struct pt_regs *regs, long ret)
 {
 	return memory_ends(regs, ret, area_find_tree);
+}
+
+/*
+ * As memory_begins, by the kernel's hook, which is asked of each area before it is
+ * changed. Arguments: area, protection that was asked for, that which it will be.
+ */
+ON_HOOK(file_mprotect)
+{
+	struct vm_area_struct *vma = (void *)given[0];
+	struct task_struct *task = current_task();
+	struct pending first = {}, *p;
+	u64 key = (u64)task;
+	struct call_id id;
+	u32 before, alert;
+
+	if (!event_wanted(TL_EVENT_MEM_PROT_ALERT) || !(given[1] & PROT_X) ||
+	    hook_when(task, TL_HOOK_MEMORY, &id) != HOOK_LATER)
+		return 0;
+	before = BPF_CORE_READ(vma, vm_flags);
+	alert = protection_alert(before, given[1]);
+	if (!alert)
+		return 0;
+	p = bpf_map_lookup_elem(&pendings, &key);
+	if (!p) {
+		bpf_map_update_elem(&pendings, &key, &first, BPF_ANY);
+		p = bpf_map_lookup_elem(&pendings, &key);
+	}
+	if (p && alert > p->words[0]) {
+		p->words[0] = alert;
+		p->words[1] = before & PROT_ALL;
+	}
+	return 0;
 }

@@ -141,7 +141,7 @@ int BPF_PROG(exit_bpf, struct pt_regs *regs, long ret)
 	hook_fill(&h, regs, ret);
 	cmd = h.args[0];
 	h.args[0] = cmd;
-	if (event_wanted(TL_EVENT_BPF)) {
+	if (event_left(TL_EVENT_BPF)) {
 		s = hook_begin(&h, TL_EVENT_BPF);
 		if (!s)
 			return 0;
@@ -156,12 +156,12 @@ int BPF_PROG(exit_bpf, struct pt_regs *regs, long ret)
 	switch (cmd) {
 	case BPF_CMD_MAP_CREATE:
 	case BPF_CMD_MAP_GET_FD_BY_ID:
-		if (event_wanted(TL_EVENT_BPF_MAP))
+		if (event_left(TL_EVENT_BPF_MAP))
 			bpf_map_emit(&h, file);
 		break;
 	case BPF_CMD_PROG_LOAD:
 	case BPF_CMD_PROG_GET_FD_BY_ID:
-		if (event_wanted(TL_EVENT_BPF_PROG))
+		if (event_left(TL_EVENT_BPF_PROG))
 			bpf_prog_emit(&h, file);
 		break;
 	}

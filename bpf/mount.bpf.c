@@ -108,6 +108,7 @@ int BPF_PROG(exit_mount, struct pt_regs *regs, long ret)
 {
 	struct file *file;
 	struct scratch *s;
+	struct saved *r;
 	struct hook h;
 
 	hook_fill(&h, regs, ret);
@@ -136,6 +137,11 @@ int BPF_PROG(exit_mount, struct pt_regs *regs, long ret)
 	}
 	if (!event_wanted(TL_EVENT_MOVE_MOUNT))
 		return 0;
+	r = held_record(&h, TL_EVENT_MOVE_MOUNT);
+	if (r) {
+		held_output(r, &h);
+		return 0;
+	}
 	s = hook_begin(&h, TL_EVENT_MOVE_MOUNT);
 	if (!s)
 		return 0;

@@ -55,7 +55,7 @@ enum {
 	CALL_RENAMEAT2 = 316,
 };
 
-enum { AT_REMOVEDIR = 0x200, S_IFDIR = 0040000 };
+enum { AT_REMOVEDIR = 0x200 };
 
 /* The words of a pending call. */
 enum { NAME_INODE, NAME_DEV };

@@ -95,10 +95,57 @@ static __always_inline void socketcall_resolve(struct hook *h)
 		h->args[i] = args[i];
 }
 
-static __always_inline void part_given(struct scratch *s, u16 id, const struct hook *h)
+/* What a kernel hook was given in the middle of a call; by task. */
+struct noted {
+	u64 socket;
+	u32 event;
+	u32 type;
+	u64 size;
+	u8 address[TL_ADDRESS_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct noted);
+} noted SEC(".maps");
+
+/* What was noted of an event; null for nothing. */
+static __always_inline struct noted *noted_of(const struct hook *h, u32 event)
+{
+	u64 key = (u64)h->task;
+	struct noted *n;
+
+	if (!(event_ways(event) & TL_WANTED_HOOK))
+		return 0;
+	n = bpf_map_lookup_elem(&noted, &key);
+	return n && n->event == event ? n : 0;
+}
+
+static __always_inline void noted_forget(const struct hook *h)
+{
+	u64 key = (u64)h->task;
+
+	bpf_map_delete_elem(&noted, &key);
+}
+
+/* The address that the call was given: the kernel's copy, if it was noted. */
+static __always_inline void part_given(struct scratch *s, u16 id, const struct hook *h,
+				       const struct noted *n)
 {
 	u32 size = h->args[2];
 
+	if (n) {
+		struct tl_part *part = part_next(s);
+
+		size = n->size;
+		opaque(size);
+		if (part && size && size <= TL_ADDRESS_MAX &&
+		    !bpf_probe_read_kernel(part + 1, size, n->address))
+			part_end(s, part, id, size, 0);
+		return;
+	}
 	if (size)
 		part_memory(s, id, (void *)h->args[1],
 			    size > TL_ADDRESS_MAX ? TL_ADDRESS_MAX : size, TL_ADDRESS_MAX);
@@ -108,7 +155,7 @@ static __always_inline void create_call(const struct hook *h)
 {
 	struct scratch *s;
 
-	if (h->ret < 0 || !event_wanted(TL_EVENT_SOCKET_CREATE))
+	if (h->ret < 0 || !event_left(TL_EVENT_SOCKET_CREATE))
 		return;
 	s = hook_begin(h, TL_EVENT_SOCKET_CREATE);
 	if (!s)
@@ -120,123 +167,164 @@ static __always_inline void create_call(const struct hook *h)
 	derived_output(s);
 }
 
-static __always_inline struct scratch *socket_begin(const struct hook *h, u32 event)
+/*
+ * A call's own socket. Where a kernel hook has noted another one than the
+ * descriptor stands for by now, null: it may be gone, and what was noted is told.
+ */
+struct own {
+	struct socket *socket;
+	struct noted *noted;
+};
+
+/* Finds it; false if there is nothing to tell. */
+static __always_inline bool own_fill(struct own *o, const struct hook *h, u32 event, s32 fd)
+{
+	o->socket = socket_of(file_of(h->task, fd));
+	o->noted = noted_of(h, event);
+	if (o->noted && (u64)o->socket != o->noted->socket)
+		o->socket = 0;
+	return o->socket || o->noted;
+}
+
+static __always_inline struct scratch *socket_begin(const struct hook *h, u32 event,
+						    const struct own *o)
 {
 	struct scratch *s;
 
 	if (!event_wanted(event))
 		return 0;
 	s = hook_begin(h, event);
-	if (s)
-		derived_set(s, SOCKET_FD, h->args[0]);
+	if (!s)
+		return 0;
+	derived_set(s, SOCKET_FD, h->args[0]);
+	if (!o->socket)
+		((struct tl_head *)s->data)->flags |= TL_FLAG_MISMATCH;
 	return s;
 }
 
-static __always_inline void connect_call(const struct hook *h, struct socket *socket)
+/* One of its ends; false if that is not known. */
+static __always_inline bool part_own(struct scratch *s, u16 id, const struct own *o, bool remote)
+{
+	return o->socket && part_socket(s, id, o->socket, remote);
+}
+
+static __always_inline void connect_call(const struct hook *h, const struct own *o)
 {
 	bool known = !h->ret || h->ret == -EINPROGRESS;
+	struct socket *socket = o->socket;
 	struct scratch *s;
 
-	if (known)
+	if (known && socket)
 		tcp_connect_emit(h->task, h->id.flags, h->ret, socket);
-	s = socket_begin(h, TL_EVENT_SOCKET_CONNECT);
+	s = socket_begin(h, TL_EVENT_SOCKET_CONNECT, o);
 	if (!s)
 		return;
-	derived_set(s, CONNECT_TYPE, BPF_CORE_READ(socket, type));
-	if (!known || !part_socket(s, CONNECT_REMOTE, socket, true))
-		part_given(s, CONNECT_REMOTE, h);
+	derived_set(s, CONNECT_TYPE, o->noted ? o->noted->type : BPF_CORE_READ(socket, type));
+	if (!known || !part_own(s, CONNECT_REMOTE, o, true))
+		part_given(s, CONNECT_REMOTE, h, o->noted);
 	derived_output(s);
 }
 
-static __always_inline void bind_call(const struct hook *h, struct socket *socket)
+static __always_inline void bind_call(const struct hook *h, const struct own *o)
 {
-	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_BIND);
+	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_BIND, o);
 
 	if (!s)
 		return;
-	if (h->ret || !part_socket(s, BIND_LOCAL, socket, false))
-		part_given(s, BIND_LOCAL, h);
+	if (h->ret || !part_own(s, BIND_LOCAL, o, false))
+		part_given(s, BIND_LOCAL, h, o->noted);
 	derived_output(s);
 }
 
-static __always_inline void listen_call(const struct hook *h, struct socket *socket)
+static __always_inline void listen_call(const struct hook *h, const struct own *o)
 {
-	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_LISTEN);
+	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_LISTEN, o);
 
 	if (!s)
 		return;
 	derived_set(s, LISTEN_BACKLOG, h->args[1]);
-	part_socket(s, LISTEN_LOCAL, socket, false);
+	part_own(s, LISTEN_LOCAL, o, false);
 	derived_output(s);
 }
 
-static __always_inline void accept_call(const struct hook *h)
+static __always_inline void accept_call(const struct hook *h, const struct own *o)
 {
-	struct socket *socket;
-	struct scratch *s;
+	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_ACCEPT, o);
 
-	if (h->ret < 0)
-		return;
-	socket = socket_of(file_of(h->task, h->ret));
-	if (!socket)
-		return;
-	s = socket_begin(h, TL_EVENT_SOCKET_ACCEPT);
 	if (!s)
 		return;
-	part_socket(s, ACCEPT_LOCAL, socket, false);
-	part_socket(s, ACCEPT_REMOTE, socket, true);
+	part_own(s, ACCEPT_LOCAL, o, false);
+	part_own(s, ACCEPT_REMOTE, o, true);
 	derived_output(s);
 }
 
-static __always_inline void setsockopt_call(const struct hook *h, struct socket *socket)
+static __always_inline void setsockopt_call(const struct hook *h, const struct own *o)
 {
-	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_SETSOCKOPT);
+	struct scratch *s = socket_begin(h, TL_EVENT_SOCKET_SETSOCKOPT, o);
 
 	if (!s)
 		return;
 	derived_set(s, SETSOCKOPT_LEVEL, h->args[1]);
 	derived_set(s, SETSOCKOPT_OPTNAME, h->args[2]);
-	part_socket(s, SETSOCKOPT_LOCAL, socket, false);
+	part_own(s, SETSOCKOPT_LOCAL, o, false);
 	derived_output(s);
+}
+
+/* The event of a call, 0 for one that is told otherwise or not at all. */
+static __always_inline u32 socket_event(const struct hook *h)
+{
+	switch (h->id.event) {
+	case CALL_ACCEPT:
+	case CALL_ACCEPT4:
+		return h->ret < 0 ? 0 : TL_EVENT_SOCKET_ACCEPT;
+	case CALL_CONNECT:
+		return TL_EVENT_SOCKET_CONNECT;
+	case CALL_BIND:
+		return TL_EVENT_SOCKET_BIND;
+	case CALL_LISTEN:
+		return TL_EVENT_SOCKET_LISTEN;
+	case CALL_SETSOCKOPT:
+		return TL_EVENT_SOCKET_SETSOCKOPT;
+	}
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_socket, struct pt_regs *regs, long ret)
 {
-	struct socket *socket;
+	struct own o;
 	struct hook h;
+	u32 event;
 
 	hook_fill(&h, regs, ret);
 	if (h.id.event == CALL_SOCKETCALL)
 		socketcall_resolve(&h);
-	switch (h.id.event) {
-	case CALL_SOCKET:
+	if (h.id.event == CALL_SOCKET) {
 		create_call(&h);
 		return 0;
-	case CALL_ACCEPT:
-	case CALL_ACCEPT4:
-		accept_call(&h);
-		return 0;
-	case 0:
-		return 0;
 	}
-	socket = socket_of(file_of(h.task, h.args[0]));
-	if (!socket)
+	event = socket_event(&h);
+	if (!event || !own_fill(&o, &h, event, event == TL_EVENT_SOCKET_ACCEPT ? ret : h.args[0]))
 		return 0;
-	switch (h.id.event) {
-	case CALL_CONNECT:
-		connect_call(&h, socket);
+	switch (event) {
+	case TL_EVENT_SOCKET_CONNECT:
+		connect_call(&h, &o);
 		break;
-	case CALL_BIND:
-		bind_call(&h, socket);
+	case TL_EVENT_SOCKET_BIND:
+		bind_call(&h, &o);
 		break;
-	case CALL_LISTEN:
-		listen_call(&h, socket);
+	case TL_EVENT_SOCKET_LISTEN:
+		listen_call(&h, &o);
 		break;
-	case CALL_SETSOCKOPT:
-		setsockopt_call(&h, socket);
+	case TL_EVENT_SOCKET_ACCEPT:
+		accept_call(&h, &o);
+		break;
+	case TL_EVENT_SOCKET_SETSOCKOPT:
+		setsockopt_call(&h, &o);
 		break;
 	}
+	if (o.noted)
+		noted_forget(&h);
 	return 0;
 }
 

@@ -7,8 +7,8 @@
  * (what differs between kernels and machines), maps.h and call.h (memory, system
  * calls), then parts.h, path.h, task.h and file.h (what to say about strings,
  * paths, processes and files), then flood.h (the way into the ring) and scope.h
- * (who is looked at), then hook.h (derived events) and connect.h. A family includes
- * the last layer that it needs.
+ * (who is looked at), then hook.h (derived events), connect.h and kernel_hook.h. A
+ * family includes the last layer that it needs.
  */
 #include "syscalls.bpf.c"
 #include "lifecycle.bpf.c"
@@ -25,9 +25,12 @@
 #include "identity.bpf.c"
 #include "uring.bpf.c"
 #include "kernel_hook.bpf.c"
+#include "file_hook.bpf.c"
+#include "socket_hook.bpf.c"
 #include "signal.bpf.c"
 #include "net.bpf.c"
 #include "module.bpf.c"
+#include "load_hook.bpf.c"
 
 /* The kernel lends its GPL-only helpers to programs that name the licence so. */
 char LICENSE[] SEC("license") = "GPL";

@@ -130,7 +130,7 @@ static __always_inline bool uring_opens(u8 opcode)
 static __always_inline bool uring_wanted(u8 opcode)
 {
 	if (uring_opens(opcode))
-		return event_wanted(TL_EVENT_FILE_OPEN) || event_wanted(TL_EVENT_IO_URING_OPEN);
+		return event_left(TL_EVENT_FILE_OPEN) || event_wanted(TL_EVENT_IO_URING_OPEN);
 	return opcode == IORING_OP_CONNECT &&
 	       (event_wanted(TL_EVENT_SOCKET_CONNECT) || event_wanted(TL_EVENT_IO_URING_CONNECT) ||
 		event_wanted(TL_EVENT_TCP_CONNECT));
@@ -210,7 +210,7 @@ static __always_inline void uring_open_emit(struct task_struct *task, struct io_
 		uring_path(s, URING_OPEN_PATHNAME, task, open, file, u);
 		derived_output(s);
 	}
-	if (!event_wanted(TL_EVENT_FILE_OPEN) || res < 0 || flags & O_PATH)
+	if (!event_left(TL_EVENT_FILE_OPEN) || res < 0 || flags & O_PATH)
 		return;
 	s = derived_begin(task, TL_EVENT_FILE_OPEN, 0, res);
 	if (!s)

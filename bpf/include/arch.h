@@ -31,6 +31,16 @@ static __always_inline bool call_is_compat(struct task_struct *task)
 	return LOAD(task, thread_info.status) & TS_COMPAT;
 }
 
+static __always_inline u64 call_first(struct pt_regs *regs, bool compat)
+{
+	return compat ? (u32)regs->bx : regs->di;
+}
+
+static __always_inline u64 call_first_of(struct pt_regs *regs, bool compat)
+{
+	return compat ? (u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di);
+}
+
 static __always_inline void call_args(struct pt_regs *regs, u64 *args)
 {
 	args[0] = regs->di;
@@ -72,6 +82,18 @@ static __always_inline bool call_is_compat(struct task_struct *task)
 }
 
 /* The result replaces the first argument, which is kept in orig_x0. */
+static __always_inline u64 call_first(struct pt_regs *regs, bool compat)
+{
+	return compat ? (u32)regs->orig_x0 : regs->orig_x0;
+}
+
+static __always_inline u64 call_first_of(struct pt_regs *regs, bool compat)
+{
+	u64 first = BPF_CORE_READ(regs, orig_x0);
+
+	return compat ? (u32)first : first;
+}
+
 static __always_inline void call_args(struct pt_regs *regs, u64 *args)
 {
 	args[0] = regs->orig_x0;
@@ -97,15 +119,26 @@ static __always_inline void call_args_compat(struct pt_regs *regs, u64 *args)
 /* Of both architectures with pages of 4 KiB, where kernels lack bpf_task_pt_regs. */
 enum { THREAD_SIZE = 16384 };
 
+/* Where the registers of a task's call are, on kernels that do not say. */
+static __always_inline struct pt_regs *task_regs(struct task_struct *task)
+{
+	return (void *)LOAD(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+}
+
 /* The raw number of the call that the task is in; not below TL_CALLS if it is in none. */
 static __always_inline u32 task_call_number(struct task_struct *task)
 {
-	struct pt_regs *regs;
-
 	if (HAVE_HELPER(task_pt_regs))
 		return call_number((struct pt_regs *)bpf_task_pt_regs(task));
-	regs = (void *)LOAD(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
-	return call_number_of(regs);
+	return call_number_of(task_regs(task));
+}
+
+/* The first argument of the call that the task is in. */
+static __always_inline u64 task_call_first(struct task_struct *task, bool compat)
+{
+	if (HAVE_HELPER(task_pt_regs))
+		return call_first((struct pt_regs *)bpf_task_pt_regs(task), compat);
+	return call_first_of(task_regs(task), compat);
 }
 
 #endif

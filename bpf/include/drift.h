@@ -46,6 +46,7 @@ enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
 	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 	BPF_FUNC_find_vma = 180,	     /* 5.17 */
+	BPF_FUNC_get_func_ret = 184,	     /* 5.17 */
 };
 #define HAVE_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 

@@ -45,7 +45,10 @@ struct {
 	__type(value, struct heat);
 } heats SEC(".maps");
 
-/* TL_FOLDS for each CPU, which alone writes them; the loader sets the size. */
+/*
+ * TL_FOLDS for each CPU, which alone writes them, and as many for its programs on
+ * kernel hooks, which may be preempted; the loader sets the size.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -111,7 +114,7 @@ __attribute__((noinline)) int flood_fold(u32 which, u32 size)
 #pragma unroll
 	for (int i = 0; i < MIX_WORDS; i++)
 		mix = (mix ^ word[i]) * MIX;
-	at = head->cpu * TL_FOLDS + (mix >> (64 - FOLDS_SHIFT));
+	at = (2 * head->cpu + (which == SCRATCH_HOOK)) * TL_FOLDS + (mix >> (64 - FOLDS_SHIFT));
 	fold = bpf_map_lookup_elem(&folds, &at);
 	if (!fold)
 		return false;

@@ -90,6 +90,14 @@ static __always_inline bool event_wanted(u32 event)
 	return i < TL_EVENTS - TL_FIRST_EVENT && shared.events[i];
 }
 
+/* Enum tl_wanted; 0 for an event that nobody wants. */
+static __always_inline u8 event_ways(u32 event)
+{
+	u32 i = event - TL_FIRST_EVENT;
+
+	return i < TL_EVENTS - TL_FIRST_EVENT ? shared.events[i] : 0;
+}
+
 /* As event_wanted, for programs that tell what a kernel hook tells where there is one. */
 static __always_inline bool event_left(u32 event)
 {

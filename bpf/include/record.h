@@ -34,7 +34,8 @@ enum {
 
 	/* Records of one event, by one process on one CPU in 67 ms, that are no flood. */
 	TL_HOT = 512,
-	/* For each CPU: how many records of floods are known, and how large they may be. */
+	/* How many records of floods are known of a CPU's tracepoints, and as many of its
+	 * kernel hooks; and how large they may be. */
 	TL_FOLDS = 64,
 	TL_FOLD_MAX = 992,
 };
@@ -121,7 +122,10 @@ enum tl_part_id {
 	TL_PART_INTERP,
 	TL_PART_PATH,
 	TL_PART_COMM,
-	/* Where a relative path in argument 0 or 1 of a derived event begins. */
+	/*
+	 * Where a relative path in argument 0 or 1 of a derived event begins; the first
+	 * or second directory that a system call has a descriptor of.
+	 */
 	TL_PART_BASE0,
 	TL_PART_BASE1,
 	/* What the descriptor refers to that the record is about: struct tl_file. */
@@ -339,7 +343,9 @@ struct tl_call {
 	__u8 enter_hook;
 	__u8 file;    /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
 	__u8 prefix;  /* 1 + the argument, the first text of the call, that is tested by prefixes */
-	__u32 filter; /* 1 + the position of the argument that filter_mask tests, 0 for none */
+	__u8 dirs[2]; /* 1 + the arguments that may be descriptors of directories */
+	__u8 filter;  /* 1 + the position of the argument that filter_mask tests, 0 for none */
+	__u8 pad;
 	/* Bit v lets value v through; bit 63 stands for all values from 63 on. */
 	__u64 filter_mask;
 };
@@ -367,6 +373,7 @@ enum { TL_FILE_RETURNED = TL_ARGS + 1 };
  * of one family. Tail calls, so that a family costs and breaks nothing else.
  */
 enum tl_hook {
+	TL_HOOK_NONE,
 	TL_HOOK_OPEN,
 	TL_HOOK_WRITE,
 	TL_HOOK_MEMORY,
@@ -464,6 +471,7 @@ struct tl_fold {
 enum tl_wanted {
 	TL_WANTED = 1,
 	TL_WANTED_HOOK = 2, /* as well: a kernel hook tells it, and the call's end does not */
+	TL_WANTED_RING = 4, /* as well: what an io_uring does of it the tracepoints of that tell */
 };
 
 /* Everything that sensor/ebpf changes or reads while the programs run. */

@@ -123,6 +123,9 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 			if s.derived.hooked(id) {
 				on |= wantedHook
 			}
+			if s.derived.ringed(id) {
+				on |= wantedRing
+			}
 		}
 		s.shared.m.events[id-firstEvent] = on
 	}
@@ -173,7 +176,7 @@ func (s *Source) setFilter(e *catalogue.Event, demands []msg.EventDemand) {
 	c := &s.shared.m.calls[e.ID]
 	c.filter = 0
 	c.filter_mask = cULong(mask)
-	c.filter = cUint(position)
+	c.filter = cByte(position)
 	s.setPrefixes(e, demands)
 }
 

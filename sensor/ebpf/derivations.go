@@ -23,10 +23,13 @@ type derivation struct {
 	// required are those of the programs that it cannot be had without.
 	required []string
 	// hooks are the kernel's hooks that tell it better, without the programs and
-	// the look at a call's beginning; see hookKinds. With hookOnly the calls'
-	// ends add nothing.
+	// the look at a call's beginning; see serve. With hookOnly the calls' ends add
+	// nothing.
 	hooks    []string
 	hookOnly bool
+	// calls are those whose ends a hook makes unnecessary; it asks whether it is
+	// in one of them.
+	calls []string
 	// lacking says what a kernel that does not serve it would need.
 	lacking string
 	// by is what serves it: one of the Backend constants.
@@ -71,7 +74,7 @@ func derivations() []derivation {
 	link := []string{"link", "linkat"}
 	ctime := []string{"on_ctime", "on_ctime_skip"}
 	// One of the two ways to see a submission is there.
-	uring := []string{"on_uring_submit", "on_uring_submit_sqe", "on_uring_complete"}
+	uring := []string{"on_uring_submit", "on_uring_submit_sqe", progURingComplete}
 	signal := []string{"on_signal"}
 	committed := []string{"commit_creds"}
 	capable := []string{"on_cap_capable"}
@@ -86,25 +89,26 @@ func derivations() []derivation {
 		"setgroups16", "capset", "prctl", "unshare", "setns",
 	}
 	return []derivation{
-		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}, programs: uring},
-		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck},
-		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect},
+		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}, programs: uring, hooks: []string{"file_open"}, hookOnly: true},
+		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck, hooks: []string{"bprm_check"}, hookOnly: true},
+		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect, hooks: []string{"file_mprotect"}},
 		{event: "magic_write", hook: hookWrite, exit: []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}},
 		{event: "magic_write", hook: hookCopy, exit: []string{"copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}},
 		{event: "vfs_write", hook: hookWrite, exit: []string{"write", "pwrite64"}},
 		{event: "vfs_writev", hook: hookWrite, exit: []string{"writev", "pwritev", "pwritev2"}},
 		{event: "security_sb_mount", hook: hookMount, exit: []string{"mount", "move_mount"}, hooks: []string{"sb_mount"}},
 		{event: "security_sb_umount", hook: hookMount, exit: []string{"umount2", "umount"}, hooks: []string{"sb_umount"}},
-		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}},
-		{event: "security_kernel_read_file", hook: hookLoad, exit: []string{"finit_module", "kexec_file_load"}},
-		{event: "security_socket_create", hook: hookSocket, exit: []string{"socket", "socketcall"}},
-		{event: "security_socket_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
-		{event: "security_socket_bind", hook: hookSocket, exit: []string{"bind", "socketcall"}},
-		{event: "security_socket_listen", hook: hookSocket, exit: []string{"listen", "socketcall"}},
-		{event: "security_socket_accept", hook: hookSocket, exit: []string{"accept", "accept4", "socketcall"}},
-		{event: "security_socket_setsockopt", hook: hookSocket, exit: []string{"setsockopt", "socketcall"}},
-		{event: "io_uring_open", programs: uring, required: []string{"on_uring_complete"}, lacking: noRequest},
-		{event: "io_uring_connect", programs: uring, required: []string{"on_uring_complete"}, lacking: noRequest},
+		{event: "security_move_mount", hook: hookMount, exit: []string{"move_mount"}, hooks: []string{"move_mount"}},
+		{event: "security_kernel_read_file", hook: hookLoad, exit: []string{"finit_module", "kexec_file_load"}, hooks: []string{"kernel_read_file"}},
+		{event: "security_socket_create", hook: hookSocket, exit: []string{"socket", "socketcall"}, hooks: []string{"socket_post_create"}, hookOnly: true},
+		{event: "security_socket_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, hooks: []string{"socket_connect"}},
+		{event: "security_socket_connect", programs: uring},
+		{event: "security_socket_bind", hook: hookSocket, exit: []string{"bind", "socketcall"}, hooks: []string{"socket_bind"}},
+		{event: "security_socket_listen", hook: hookSocket, exit: []string{"listen", "socketcall"}, hooks: []string{"socket_listen"}},
+		{event: "security_socket_accept", hook: hookSocket, exit: []string{"accept", "accept4", "socketcall"}, hooks: []string{"sock_graft"}},
+		{event: "security_socket_setsockopt", hook: hookSocket, exit: []string{"setsockopt", "socketcall"}, hooks: []string{"socket_setsockopt"}},
+		{event: "io_uring_open", programs: uring, required: []string{progURingComplete}, lacking: noRequest},
+		{event: "io_uring_connect", programs: uring, required: []string{progURingComplete}, lacking: noRequest},
 		{event: "socket_dup", hook: hookDup, exit: []string{"dup", "dup2", "dup3", "fcntl", "fcntl64"}},
 		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime, hooks: []string{"path_unlink"}},
 		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}, hooks: []string{"path_rename"}},
@@ -122,9 +126,9 @@ func derivations() []derivation {
 		{event: "net_packet_dns_request", by: Cgroup, programs: dns[:1], required: dns[:1]},
 		{event: "net_packet_dns_response", by: Cgroup, programs: dns, required: dns},
 		{event: "net_tcp_connect", hook: hookSocket, exit: []string{"connect", "socketcall"}, programs: uring},
-		{event: "security_bpf", hook: hookBPF, exit: []string{"bpf"}},
-		{event: "security_bpf_map", hook: hookBPF, exit: []string{"bpf"}},
-		{event: "security_bpf_prog", hook: hookBPF, exit: []string{"bpf"}},
+		{event: "security_bpf", hook: hookBPF, exit: []string{"bpf"}, hooks: []string{"bpf"}, hookOnly: true},
+		{event: "security_bpf_map", hook: hookBPF, exit: []string{"bpf"}, hooks: []string{"bpf_map"}, hookOnly: true},
+		{event: "security_bpf_prog", hook: hookBPF, exit: []string{"bpf"}, hooks: []string{"bpf_prog"}, hookOnly: true},
 		{event: "module_load", programs: []string{"on_module_load"}, required: []string{"on_module_load"}, lacking: noModules},
 		{event: "module_free", programs: []string{"on_module_free"}, required: []string{"on_module_free"}, lacking: noModules},
 		{event: "task_rename", programs: []string{"on_rename"}, required: []string{"on_rename"}},
@@ -187,11 +191,12 @@ func (d *derived) always() []string {
 	return slices.Compact(out)
 }
 
-// mark writes into the call table which family looks at which call.
+// mark writes into the call table which family looks at which call, itself or by
+// a kernel hook.
 func (d *derived) mark(s shared) {
 	for _, all := range d.by {
 		for _, v := range all {
-			for _, e := range lookupAll(v.exit) {
+			for _, e := range lookupAll(append(slices.Clone(v.exit), v.calls...)) {
 				s.m.calls[e.ID].exit_hook = cByte(v.hook)
 			}
 			for _, e := range lookupAll(v.enter) {
@@ -236,4 +241,10 @@ func (d *derived) backend(id catalogue.ID) string {
 func (d *derived) hooked(id catalogue.ID) bool {
 	by := d.backend(id)
 	return by == Fentry || by == LSM
+}
+
+// ringed says whether the tracepoints of io_uring tell what an io_uring does of a
+// hooked event.
+func (d *derived) ringed(id catalogue.ID) bool {
+	return d.hooked(id) && slices.ContainsFunc(d.by[id], func(v derivation) bool { return slices.Contains(v.programs, progURingComplete) })
 }

@@ -39,6 +39,12 @@ func TestDerivedGates(t *testing.T) {
 			}
 			w.Source.mu.Lock()
 			defer w.Source.mu.Unlock()
+			for _, e := range lookupAll(c.events) {
+				// A hook on the kernel's function looks at each area before it changes.
+				if e.Name == "mem_prot_alert" && w.derived.hooked(e.ID) {
+					c.attached, c.enter = []string{progExit}, nil
+				}
+			}
 			want := append(slices.Clone(always), c.attached...)
 			for _, e := range lookupAll(c.events) {
 				for _, d := range w.derived.by[e.ID] {
@@ -66,10 +72,36 @@ func TestDerivedGates(t *testing.T) {
 	}
 }
 
+// TestHookGates checks that where the kernel's hooks tell all of an event, no
+// program looks at system calls or at what an io_uring does.
+func TestHookGates(t *testing.T) {
+	needs(t, kernelHooks())
+	w := start(t)
+	var d []msg.EventDemand
+	for _, name := range []string{"security_file_open", "security_socket_create", "security_bprm_check", "security_bpf", "security_bpf_map", "security_bpf_prog"} {
+		d = append(d, msg.EventDemand{Name: name})
+	}
+	if missing := w.Want(d); len(missing) > 0 {
+		t.Fatal(missing)
+	}
+	w.Source.mu.Lock()
+	defer w.Source.mu.Unlock()
+	for name := range w.links {
+		if name == progExit || name == progEnter || strings.HasPrefix(name, "on_uring_") {
+			t.Errorf("%s is attached", name)
+		}
+	}
+	for nr := range maxCalls {
+		if w.shared.m.gate[nr]|w.shared.m.entry[nr] != 0 {
+			t.Errorf("a gate of call %d is open", nr)
+		}
+	}
+}
+
 // TestRefusedProgram checks what is said where a kernel does not take a program.
 func TestRefusedProgram(t *testing.T) {
 	refused := map[string]bool{"enter_memory": true, "enter_memory_tree": true, "on_ctime": true, "on_uring_complete": true}
-	d := newDerived(Backends(), func(program string) bool { return !refused[program] })
+	d := newDerived(Backends(), func(program string) bool { return !refused[program] && hookKind(program) == "" })
 	for name, want := range map[string]string{
 		"mem_prot_alert": "enter_memory", "io_uring_open": "requests",
 		// These can do without.

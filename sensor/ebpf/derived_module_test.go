@@ -66,6 +66,7 @@ func bpfDeeds(t *testing.T, a *arena) []deed {
 		t.Cleanup(func() { unix.Close(fd) })
 		return fd
 	}
+	others := newMap(t)
 	byID := func(t *testing.T, cmd uintptr, id int) {
 		attr := make([]byte, 12)
 		binary.NativeEndian.PutUint32(attr, uint32(id))
@@ -76,7 +77,7 @@ func bpfDeeds(t *testing.T, a *arena) []deed {
 			return []any{infoID(t, a, newMap(t)), "tripline_map"}
 		}, nil, 0},
 		{"a map of others", "security_bpf_map", func(t *testing.T) []any {
-			id := infoID(t, a, newMap(t))
+			id := infoID(t, a, others)
 			byID(t, unix.BPF_MAP_GET_FD_BY_ID, id)
 			return []any{id, "tripline_map"}
 		}, nil, 0},

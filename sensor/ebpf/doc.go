@@ -21,6 +21,20 @@
 // loses its events and nothing else, see [Source.Want]. Where user memory gave
 // another name than the kernel has, the event says so (EVENT_FLAG_MISMATCH).
 //
+// Where the kernel lets programs be put on its functions (fentry) or security
+// hooks (BPF LSM), those serve the events of that name, hooks.go. A hook is given
+// the file, the socket, the area itself, so nothing another thread does to a
+// descriptor or a name deceives it, and it sees what an io_uring does. Some tell
+// all there is to tell, and nothing looks at the calls then (hookOnly in
+// derivations.go): files opened, sockets made, bpf. Those events come when the
+// hook has agreed, so their result is 0, not the descriptor that a tracepoint at
+// the call's end would know, and an attempt that the kernel refused before it
+// asked the hook is not told. Of the others (connect, bind, mount, names) the hook
+// notes what it was given, and the call's end adds the result.
+//
+// A call's event has the paths of the directories that its descriptors stand for
+// (msg.Event.Dirs), as they were at its end.
+//
 // # Order
 //
 // Lifecycle records have a ring of their own, so that a flood of system calls

@@ -48,9 +48,11 @@ type Source struct {
 
 // Programs of the object, by what needs them.
 const (
-	progExit     = "on_sys_exit"
-	progEnter    = "on_sys_enter"
-	progSnapshot = "snapshot"
+	progExit = "on_sys_exit"
+	// The tracepoint of io_uring that tells how a request ended.
+	progURingComplete = "on_uring_complete"
+	progEnter         = "on_sys_enter"
+	progSnapshot      = "snapshot"
 )
 
 func lifecyclePrograms() []string {

@@ -125,7 +125,7 @@ func (v derivation) serve(backends []string, loaded func(program string) bool) d
 		}
 		v.by, v.programs, v.required, v.enter = kind, programs, programs, nil
 		if v.hookOnly {
-			v.exit, v.always = nil, nil
+			v.exit, v.calls = nil, v.exit
 		}
 		return v
 	}

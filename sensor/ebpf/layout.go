@@ -91,9 +91,11 @@ const (
 	eventCgroupMkdir  = C.TL_EVENT_CGROUP_MKDIR
 	eventCgroupRmdir  = C.TL_EVENT_CGROUP_RMDIR
 	eventCgroupAttach = C.TL_EVENT_CGROUP_ATTACH
+	eventFileOpen     = C.TL_EVENT_FILE_OPEN
 
 	wanted     = C.TL_WANTED
 	wantedHook = C.TL_WANTED_HOOK
+	wantedRing = C.TL_WANTED_RING
 
 	gateNative = C.TL_GATE_NATIVE
 	gateCompat = C.TL_GATE_COMPAT

@@ -75,7 +75,7 @@ func absentPrograms() (map[string]bool, error) {
 	it := m.Iterator()
 	for p := it.NextProgram(); p != nil; p = it.NextProgram() {
 		kind, name, _ := strings.Cut(p.SectionName(), "/")
-		prefix, ok := map[string]string{"tp_btf": "btf_trace_", "fentry": "", "lsm": "bpf_lsm_"}[kind]
+		prefix, ok := map[string]string{"tp_btf": "btf_trace_", "fentry": "", "fexit": "", "lsm": "bpf_lsm_"}[kind]
 		r := requirements()[p.Name()]
 		if ok && !has(prefix+name) || kind == LSM && !active || r.has != "" && !has(r.has) || r.lacks != "" && has(r.lacks) {
 			out[p.Name()] = true
@@ -140,7 +140,7 @@ func (c *Config) mapSizes() (map[string]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("counting the processors: %w", err)
 	}
-	return map[string]int{"events": c.RingBytes, "lifecycle": c.LifecycleBytes, "folds": cpus * cpuFolds}, nil
+	return map[string]int{"events": c.RingBytes, "lifecycle": c.LifecycleBytes, "folds": 2 * cpus * cpuFolds}, nil
 }
 
 // fillHooks tells on_sys_exit and on_sys_enter where to pass calls on to.
