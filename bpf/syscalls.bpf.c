@@ -163,6 +163,34 @@ static __always_inline void call_file(struct scratch *s, struct task_struct *tas
 		part_file(s, file, fd);
 }
 
+/*
+ * Appends the path of a directory that the call under construction was given a
+ * descriptor of. Verified once, as a function of its own.
+ */
+__attribute__((noinline)) int call_directory(u32 which, u32 argument)
+{
+	struct scratch *s = scratch_get(SCRATCH_CALL);
+	struct task_struct *task = current_task();
+	struct tl_syscall *r;
+	struct file *file;
+
+	if (!s || argument >= TL_ARGS)
+		return 0;
+	r = (void *)s->data;
+	file = file_of(task, r->args[argument]);
+	if (file && is_kind(file, S_IFDIR))
+		part_path(s, TL_PART_BASE0 + (which & 1), &file->f_path);
+	return 0;
+}
+
+static __always_inline void call_directories(const struct tl_call *call)
+{
+	if (call->dirs[0])
+		call_directory(0, call->dirs[0] - 1);
+	if (call->dirs[1])
+		call_directory(1, call->dirs[1] - 1);
+}
+
 static __always_inline void call_fill(struct tl_syscall *r, struct task_struct *task, long ret,
 				      struct call_id id, const u64 *args)
 {
@@ -268,6 +296,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	s = call_collect(regs, task, ret, id, call);
 	if (!s)
 		return;
+	call_directories(call);
 	if (call->file)
 		call_file(s, task, call);
 	events_output(SCRATCH_CALL, s->data, s->used, RECORD_SIZE);

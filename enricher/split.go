@@ -144,6 +144,12 @@ func (s *splitter) part(b *msg.Batch, events []*msg.Event) *msg.Batch {
 			}
 			e.File = i + 1
 		}
+		for n, old := range e.Dirs {
+			if i, first = s.files.get(old - 1); first {
+				out.Files = append(out.Files, b.Files[old-1])
+			}
+			e.Dirs[n] = i + 1
+		}
 		s.args(b, out, e)
 	}
 	own := len(rows)

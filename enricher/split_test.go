@@ -105,7 +105,9 @@ func TestSplitKeepsArguments(t *testing.T) {
 	}
 	bad := exec.Param("interp")
 	args[bad] = 1 << 40 // leads nowhere
-	b.Event(&msg.Event{Type: uint32(exec.ID), Process: p, Comm: comm, Args: args, File: b.File(&msg.File{Path: "/f"})})
+	b.File(&msg.File{Fd: 9, Path: "/unused"})
+	dir := b.File(&msg.File{Fd: 5, Path: "/dir"})
+	b.Event(&msg.Event{Type: uint32(exec.ID), Process: p, Comm: comm, Args: args, File: b.File(&msg.File{Path: "/f"}), Dirs: []uint32{dir}})
 	// An event of a newer catalogue keeps all tables, in a part of its own.
 	b.Event(&msg.Event{Type: uint32(catalogue.MaxID()) + 5, Process: p, Comm: comm, Args: []int64{0}})
 	batch := b.Batch()
@@ -138,8 +140,11 @@ func TestSplitKeepsArguments(t *testing.T) {
 			}
 		}
 	}
-	if r.Comm() != "sh" || r.File().GetPath() != "/f" {
-		t.Errorf("comm %q, file %q", r.Comm(), r.File().GetPath())
+	if r.Comm() != "sh" || r.File().GetPath() != "/f" || r.Dir(5) != "/dir" {
+		t.Errorf("comm %q, file %q, directory %q", r.Comm(), r.File().GetPath(), r.Dir(5))
+	}
+	if len(part.Files) != 2 {
+		t.Errorf("%d files are carried along, want two", len(part.Files))
 	}
 	for _, unused := range part.Strings {
 		if unused == "unused" {

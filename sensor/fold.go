@@ -96,6 +96,13 @@ func (f *folder) event(e *msg.Event) {
 			e.File = 0
 		}
 	}
+	dirs := e.Dirs[:0]
+	for _, old := range e.Dirs {
+		if dir, _, ok := f.files.index(int64(old) - 1); ok {
+			dirs = append(dirs, uint32(dir+1))
+		}
+	}
+	e.Dirs = dirs
 	t := catalogue.ByID(catalogue.ID(e.Type))
 	if t == nil {
 		// What the words mean is not known, so neither is where they point.

@@ -64,6 +64,7 @@ func decorate(rt *rapid.T, b *msg.Batch) {
 	for _, e := range b.Events {
 		e.Process = uint32(rapid.IntRange(0, len(b.Processes)-1).Draw(rt, "process"))
 		e.File = uint32(rapid.IntRange(0, len(b.Files)).Draw(rt, "file"))
+		e.Dirs = rapid.SliceOfN(rapid.Uint32Range(1, uint32(len(b.Files))), 0, 2).Draw(rt, "dirs")
 		if len(e.Args) > 0 && rapid.Bool().Draw(rt, "absent") {
 			e.Absent, e.Args[0] = 1, 0
 		}
@@ -84,13 +85,13 @@ func TestFoldKeepsKnownProcesses(t *testing.T) {
 func TestFoldOfBrokenIndices(t *testing.T) {
 	src := batchOf(t, "openat")
 	e := src.Events[0]
-	e.Comm, e.File, e.Process = 99, 99, 99
+	e.Comm, e.File, e.Process, e.Dirs = 99, 99, 99, []uint32{0, 99}
 	path := catalogue.ByID(catalogue.ID(e.Type)).Param("pathname")
 	e.Args[path] = 99
 	dst := batchOf(t, "ptrace")
 	fold(dst, src, func(*msg.Event) bool { return true })
 	r := dst.Record(1)
-	if _, ok := r.Arg("pathname"); ok || r.Comm() != "" || r.File() != nil || r.Process().Pid != 0 {
+	if _, ok := r.Arg("pathname"); ok || r.Comm() != "" || r.File() != nil || r.Process().Pid != 0 || len(r.Event.Dirs) != 0 {
 		t.Errorf("an index that points nowhere points somewhere now: %s", texts(t, dst)[1])
 	}
 }

@@ -22,6 +22,7 @@ type Event struct {
 	Count      uint32
 	Args       []Arg
 	File       *msg.File // nil for none
+	Dirs       []*msg.File
 	// Process did it; Ancestors are those above it, parent first.
 	Process   *msg.Process
 	Ancestors []*msg.Process
@@ -83,6 +84,9 @@ func (e *Event) Append(b *msg.Builder) (lost []*ArgumentError, err error) {
 			out.Args[i] = word
 			out.Absent &^= 1 << uint(i)
 		}
+	}
+	for _, d := range e.Dirs {
+		out.Dirs = append(out.Dirs, b.File(d))
 	}
 	if e.File != nil {
 		out.File = b.File(e.File)

@@ -62,6 +62,7 @@ type ownFields struct {
 	TID     int32            `json:"tid"`
 	Comm    string           `json:"comm"`
 	File    *msg.FileJSON    `json:"file"`
+	Dirs    []msg.FileJSON   `json:"dirs"`
 	Count   uint32           `json:"count"`
 	Process *msg.ProcessJSON `json:"process"`
 }
@@ -123,6 +124,9 @@ func own(e *line, args []Arg) (*Event, error) {
 	out := &Event{
 		Host: e.Host, Boot: e.BootID, Seq: e.Seq, Time: nanoseconds(e.Time), Name: e.Name, Return: e.Return,
 		CPU: e.CPU, Tid: e.TID, Comm: e.Comm, Count: e.Count, Args: args,
+	}
+	for _, d := range e.Dirs {
+		out.Dirs = append(out.Dirs, &msg.File{Fd: d.FD, Path: d.Path, Inode: d.Inode})
 	}
 	if f := e.File; f != nil {
 		out.File = &msg.File{Fd: f.FD, Path: f.Path, Inode: f.Inode}

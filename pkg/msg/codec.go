@@ -138,6 +138,11 @@ func (b *Batch) check() error {
 		case uint64(e.File) > files:
 			return fmt.Errorf("%w: event %d names file %d of %d", ErrMalformed, i, e.File, files)
 		}
+		for _, d := range e.Dirs {
+			if d == 0 || uint64(d) > files {
+				return fmt.Errorf("%w: event %d names directory %d of %d", ErrMalformed, i, d, files)
+			}
+		}
 	}
 	return nil
 }

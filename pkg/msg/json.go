@@ -25,6 +25,8 @@ type EventJSON struct {
 	Comm   string    `json:"comm"`
 	Args   []ArgJSON `json:"args"`
 	File   *FileJSON `json:"file,omitempty"`
+	// Dirs are the directories that descriptors among the arguments stand for.
+	Dirs []FileJSON `json:"dirs,omitempty"`
 	// Count is how many identical events this one stands for, left out for one.
 	Count     uint32         `json:"count,omitempty"`
 	Notes     []string       `json:"notes,omitempty"`
@@ -156,6 +158,13 @@ func (r Record) JSON() *EventJSON {
 		if f.Remote != nil {
 			out.File.Remote = f.Remote.Text()
 		}
+	}
+	for _, i := range e.Dirs {
+		if i == 0 || uint64(i) > uint64(len(r.Batch.Files)) {
+			continue
+		}
+		f := r.Batch.Files[i-1]
+		out.Dirs = append(out.Dirs, FileJSON{FD: f.Fd, Path: f.Path, Inode: f.Inode})
 	}
 	for _, n := range []struct {
 		flag EventFlag

@@ -81,6 +81,17 @@ func (r Record) File() *File {
 	return nil
 }
 
+// Dir is the path of the directory that a descriptor among the event's arguments
+// stands for, "" where that is not known.
+func (r Record) Dir(fd int32) string {
+	for _, i := range r.Event.Dirs {
+		if i != 0 && uint64(i) <= uint64(len(r.Batch.Files)) && r.Batch.Files[i-1].Fd == fd {
+			return r.Batch.Files[i-1].Path
+		}
+	}
+	return ""
+}
+
 // ID is the identity of the event: host, boot and sequence number.
 func (r Record) ID() string {
 	return r.Batch.Host + "/" + r.Batch.BootId + "/" + strconv.FormatUint(r.Event.Seq, 10)

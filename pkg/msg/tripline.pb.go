@@ -618,7 +618,11 @@ type Event struct {
 	// flags is a set of EventFlag.
 	Flags uint32 `protobuf:"varint,13,opt,name=flags,proto3" json:"flags,omitempty"`
 	// count is how many identical events this one stands for; 0 and 1 mean one.
-	Count         uint32 `protobuf:"varint,14,opt,name=count,proto3" json:"count,omitempty"`
+	Count uint32 `protobuf:"varint,14,opt,name=count,proto3" json:"count,omitempty"`
+	// dirs are the directories that descriptors among the arguments stand for, at
+	// which relative names begin: 1 + the index in Batch.files. Which argument's it
+	// is the file's fd says.
+	Dirs          []uint32 `protobuf:"varint,15,rep,packed,name=dirs,proto3" json:"dirs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -749,6 +753,13 @@ func (x *Event) GetCount() uint32 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *Event) GetDirs() []uint32 {
+	if x != nil {
+		return x.Dirs
+	}
+	return nil
 }
 
 type Drop struct {
@@ -2276,7 +2287,7 @@ const file_tripline_proto_rawDesc = "" +
 	"\venvironment\x18\x16 \x03(\tR\venvironment\"U\n" +
 	"\tAmendment\x124\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x16.tripline.v1.ContainerR\tcontainer\x12\x12\n" +
-	"\x04time\x18\x02 \x01(\x03R\x04time\"\xa8\x02\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\xbc\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
@@ -2292,7 +2303,8 @@ const file_tripline_proto_rawDesc = "" +
 	"\x06absent\x18\v \x01(\x04R\x06absent\x12\x12\n" +
 	"\x04file\x18\f \x01(\rR\x04file\x12\x14\n" +
 	"\x05flags\x18\r \x01(\rR\x05flags\x12\x14\n" +
-	"\x05count\x18\x0e \x01(\rR\x05count\"F\n" +
+	"\x05count\x18\x0e \x01(\rR\x05count\x12\x12\n" +
+	"\x04dirs\x18\x0f \x03(\rR\x04dirs\"F\n" +
 	"\x04Drop\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\x12\x14\n" +

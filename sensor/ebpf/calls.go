@@ -72,6 +72,12 @@ func newCallTable(s shared, files bool) *callTable {
 			c.file = f
 			c.flags |= callVariable
 		}
+		if dirs := directories(e); files && c.flags&(callSave|callEntry) == 0 && len(dirs) > 0 {
+			for n, i := range dirs {
+				c.dirs[n] = cByte(i + 1)
+			}
+			c.flags |= callVariable
+		}
 		s.m.calls[e.ID] = c
 		t.entry[e.ID] = callFlags(e.Name) != 0
 	}
@@ -109,6 +115,26 @@ func descriptor(e *catalogue.Event) cByte {
 		}
 	}
 	return 0
+}
+
+// maxDirs is how many directories of a call are carried.
+const maxDirs = 2
+
+// directories lists the arguments of a call that may be descriptors of
+// directories, beside the one that it is about: where names begin, and what is
+// duplicated.
+func directories(e *catalogue.Event) []int {
+	if e.Class != catalogue.Syscall {
+		return nil
+	}
+	var out []int
+	for i := range min(len(e.Params), maxArgs) {
+		p := &e.Params[i]
+		if p.Kind == catalogue.FD && len(out) < maxDirs && (strings.HasSuffix(p.Name, "dirfd") || strings.HasSuffix(p.Name, "dfd") || p.Name == "oldfd") && p.Name != "pidfd" {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // describe says what the arguments of a call point to.

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tripline/tripline/pkg/msg"
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
@@ -143,6 +145,11 @@ func (d *decoder) call(record []byte) error {
 			set(e, i, value{a.width.extend(raw, compat && !a.joined), true})
 		default:
 			set(e, i, d.part(a.kind, i))
+		}
+	}
+	for n, i := range p.dirs {
+		if name := d.parts.data[partBase0+n]; name != nil {
+			e.Dirs = append(e.Dirs, d.File(&msg.File{Fd: int32(r.args[i]), Path: string(name), Mode: unix.S_IFDIR}))
 		}
 	}
 	e.File = d.file()

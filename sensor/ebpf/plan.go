@@ -19,6 +19,8 @@ type plan struct {
 	// backwards calls have their last two arguments the other way round on
 	// arm64 and on i386 (CONFIG_CLONE_BACKWARDS).
 	backwards bool
+	// dirs are the arguments that may be descriptors of directories.
+	dirs []int
 }
 
 type argPlan struct {
@@ -34,7 +36,7 @@ type argPlan struct {
 func newPlans() []plan {
 	plans := make([]plan, catalogue.MaxID())
 	for e := range catalogue.All() {
-		p := plan{event: e, args: make([]argPlan, len(e.Params)), backwards: e.Name == "clone"}
+		p := plan{event: e, args: make([]argPlan, len(e.Params)), backwards: e.Name == "clone", dirs: directories(e)}
 		for i := range e.Params {
 			p.args[i] = argPlan{e.Params[i].Name, e.Params[i].Kind, widthOf(&e.Params[i]), e.Split32>>i&1 != 0, isOpen(&e.Params[i])}
 		}

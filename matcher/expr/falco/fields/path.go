@@ -60,6 +60,9 @@ func (e *Event) absolute(param, raw string) string {
 	}
 	if i, ok := e.argv.pos[dir]; ok {
 		if v, ok := e.rec.ArgAt(i); ok && int32(v.Word) != atFDCWD {
+			if known := e.rec.Dir(int32(v.Word)); known != "" {
+				return path.Clean(known + "/" + raw)
+			}
 			return "<UNKNOWN>/" + raw
 		}
 	}

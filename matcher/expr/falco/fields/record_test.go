@@ -63,6 +63,8 @@ func event(t *testing.T, name string, ret int64, file *msg.File, args map[string
 			e.Args[i] = b.Address(v)
 		}
 	}
+	// Of each event the directory 77 is known.
+	e.Dirs = []uint32{b.File(&msg.File{Fd: 77, Path: "/srv/data"})}
 	if file != nil {
 		e.File = b.File(file)
 	}
@@ -102,6 +104,7 @@ func TestRecord(t *testing.T) {
 	unix := event(t, "connect", 0, nil, map[string]any{"sockfd": 5, "addr": &msg.SocketAddress{Family: msg.AFUnix, Path: "/run/docker.sock"}})
 	chmod := event(t, "chmod", 0, nil, map[string]any{"pathname": "tool", "mode": 0o4711})
 	rename := event(t, "renameat2", 0, nil, map[string]any{"olddirfd": -100, "oldpath": "a", "newdirfd": 5, "newpath": "b"})
+	into := event(t, "renameat2", 0, nil, map[string]any{"olddirfd": 77, "oldpath": "a", "newdirfd": 77, "newpath": "../b"})
 	dup := event(t, "dup2", 0, &msg.File{Fd: 4, Local: inet("10.0.0.5:40000"), Remote: inet("1.2.3.4:4444")}, map[string]any{"oldfd": 4, "newfd": 0})
 	trace := event(t, "ptrace", 0, nil, map[string]any{"request": 16, "pid": 3})
 	setuid := event(t, "setuid", 0, nil, map[string]any{"uid": 0})
@@ -161,6 +164,7 @@ func TestRecord(t *testing.T) {
 			[]string{"evt.arg.mode contains S_IWOTH", "fd.name exists"},
 		},
 		{"rename", rename, []string{"evt.arg.oldpath = /tmp/a", "evt.arg.newpath = <UNKNOWN>/b", "evt.abspath.src = /tmp/a", "fs.path.source = /tmp/a", "fs.path.targetraw = b"}, nil},
+		{"rename in a directory", into, []string{"evt.arg.oldpath = /srv/data/a", "evt.arg.newpath = /srv/b", "evt.abspath.dst = /srv/b", "fs.path.source = /srv/data/a", "fs.path.target = /srv/b"}, nil},
 		{"dup", dup, []string{"fd.num = 4", "fd.type = ipv4", "fd.sport = 4444", "evt.rawres = 0"}, nil},
 		{"ptrace", trace, []string{"evt.arg.request = PTRACE_ATTACH", "evt.rawarg.pid = 3"}, nil},
 		{"setuid", setuid, []string{"evt.arg.uid = root", "evt.rawarg.uid = 0"}, nil},
