@@ -28,20 +28,22 @@ type Event struct {
 	batch    *msg.Batch
 	batches  uint64 // counts them
 	cmdlines map[*msg.Process]string
-	byID     []*EventInfo
-	args     []*argTable
-	bound    map[string]*Getter
-	stamp    uint64 // counts events
-	ends     endpoints
-	endsAt   uint64 // the stamp when ends was found
-	kind     string // of the descriptor
-	kindOK   bool
-	kindAt   uint64
+	// capabilities are the names of sets.
+	capabilities map[uint64]string
+	byID         []*EventInfo
+	args         []*argTable
+	bound        map[string]*Getter
+	stamp        uint64 // counts events
+	ends         endpoints
+	endsAt       uint64 // the stamp when ends was found
+	kind         string // of the descriptor
+	kindOK       bool
+	kindAt       uint64
 }
 
 // NewEvent returns a view without an event.
 func NewEvent() *Event {
-	return &Event{cmdlines: map[*msg.Process]string{}, bound: map[string]*Getter{}}
+	return &Event{cmdlines: map[*msg.Process]string{}, capabilities: map[uint64]string{}, bound: map[string]*Getter{}}
 }
 
 // Bind implements [Source]. The getter of a field is made once.

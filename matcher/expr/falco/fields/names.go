@@ -3,6 +3,7 @@ package fields
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
@@ -19,13 +20,15 @@ func ErrnoName(n int64) string {
 // those of the kernel's capability.h.
 func CapabilityNames(set uint64) string {
 	var out []string
-	for i, n := range strings.Fields(capabilityNames) {
+	for i, n := range splitCapabilities() {
 		if set&(1<<i) != 0 {
 			out = append(out, "CAP_"+n)
 		}
 	}
 	return strings.Join(out, " ")
 }
+
+var splitCapabilities = sync.OnceValue(func() []string { return strings.Fields(capabilityNames) })
 
 const capabilityNames = `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP
 LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
@@ -43,9 +46,11 @@ openvpn 1194 ms-sql-s 1433 ms-sql-m 1434 radius 1812 nfs 2049 mysql 3306 ms-wbt-
 sip 5060 sip-tls 5061 xmpp-client 5222 postgresql 5432 amqp 5672 x11 6000 redis 6379 irc 6667 http-alt 8080
 amqps 5671 git 9418`
 
+var splitServices = sync.OnceValue(func() []string { return strings.Fields(services) })
+
 // ServicePort returns the port of a service's name.
 func ServicePort(name string) (uint16, bool) {
-	w := strings.Fields(services)
+	w := splitServices()
 	for i := 0; i < len(w); i += 2 {
 		if w[i] == name {
 			n, err := strconv.ParseUint(w[i+1], 10, 16)
@@ -58,7 +63,7 @@ func ServicePort(name string) (uint16, bool) {
 // ServiceName returns the name of a port, the number itself when it has none.
 func ServiceName(port uint16) string {
 	n := strconv.Itoa(int(port))
-	w := strings.Fields(services)
+	w := splitServices()
 	for i := 1; i < len(w); i += 2 {
 		if w[i] == n {
 			return w[i-1]

@@ -316,8 +316,24 @@ func capabilities(set func(*msg.Credentials) uint64) func(*Event) (string, bool)
 		if e.proc.Cred == nil {
 			return "", false
 		}
-		return CapabilityNames(set(e.proc.Cred)), true
+		return e.capabilityNames(set(e.proc.Cred)), true
 	}
+}
+
+// maxCapabilitySets bounds for how many sets the names are kept; most processes
+// have one of few.
+const maxCapabilitySets = 256
+
+func (e *Event) capabilityNames(set uint64) string {
+	s, ok := e.capabilities[set]
+	if !ok {
+		if len(e.capabilities) >= maxCapabilitySets {
+			clear(e.capabilities)
+		}
+		s = CapabilityNames(set)
+		e.capabilities[set] = s
+	}
+	return s
 }
 
 // stdinType says what descriptor 0 was when the program was started.
