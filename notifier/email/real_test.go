@@ -210,7 +210,7 @@ func TestRealServer(t *testing.T) {
 				t.Errorf("%s did not get %s once", who, sample.Name)
 			}
 		}
-		if n := strings.Count(box, "with utf8esmtpsa ")+strings.Count(box, "with esmtpsa "); n != len(sinktest.Samples()) {
+		if n := strings.Count(box, "with utf8esmtpsa ") + strings.Count(box, "with esmtpsa "); n != len(sinktest.Samples()) {
 			t.Errorf("%d by TLS and with a password: %.500s", n, box)
 		}
 		for _, text := range strings.Split(box, "\nFrom tripline@example.org ")[1:] {

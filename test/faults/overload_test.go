@@ -31,7 +31,8 @@ type ramp struct {
 	from, by float64
 }
 
-// A short run makes do with a rough figure.
+// A short run, among other tests, makes do with a rough figure; how fast things
+// are is not for it to judge.
 var (
 	fineRamp  = ramp{6 * time.Second, 20000, 1.3}
 	roughRamp = ramp{3 * time.Second, 35000, 1.6}
@@ -85,7 +86,7 @@ func TestOverload(t *testing.T) {
 
 	t.Logf("%.0f events a second, %.1f times as many as come through, were made for %v; the sensor's queue held %d at most",
 		float64(sum)/ended.Sub(began).Seconds(), float64(sum)/ended.Sub(began).Seconds()/capacity, ended.Sub(began).Round(time.Millisecond), most)
-	if float64(sum)/ended.Sub(began).Seconds() < 0.8*overloadBy*capacity {
+	if !short && float64(sum)/ended.Sub(began).Seconds() < 0.8*overloadBy*capacity {
 		t.Errorf("that is no load of %d times %.0f", overloadBy, capacity)
 	}
 	var b strings.Builder
@@ -124,7 +125,7 @@ func TestOverload(t *testing.T) {
 	late, back := latencies(got, calm, began, ended)
 	t.Logf("\n%s\n%s\n%s", b.String(), table(rows), late)
 	t.Logf("latency was back to what it was before the load %v after its end; lost and counted: %s", back, p.beats.lost())
-	if back > 10*time.Second {
+	if !short && back > 10*time.Second {
 		t.Errorf("that is not within seconds")
 	}
 	for _, row := range rows {

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait; machines that run tests are slow and shared.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // stage is one process of the pipeline, which is started again when it ends, as
 // an init system would.
