@@ -59,7 +59,7 @@ static __always_inline bool copied_start(const struct copied *c, const struct ho
 		return !range[3];
 	}
 	if (!c->position)
-		return BPF_CORE_READ(file, f_pos) == h->ret;
+		return PEEK(file, f_pos) == h->ret;
 	/* The kernel has moved it on. */
 	bpf_probe_read_user(&after, sizeof(after), (void *)c->position);
 	return after == h->ret;
@@ -85,9 +85,9 @@ int BPF_PROG(exit_copy, struct pt_regs *regs, long ret)
 	s = hook_begin(&h, TL_EVENT_MAGIC_WRITE);
 	if (!s)
 		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	derived_set(s, MAGIC_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-	derived_set(s, MAGIC_INODE, BPF_CORE_READ(inode, i_ino));
+	inode = PEEK(file, f_inode);
+	derived_set(s, MAGIC_DEV, PEEK(inode, i_sb, s_dev));
+	derived_set(s, MAGIC_INODE, PEEK(inode, i_ino));
 	part_path(s, MAGIC_PATHNAME, &file->f_path);
 	part_file(s, file, c.fd);
 	derived_output(s);

@@ -2,8 +2,9 @@
 /*
  * Programs about to run. The kernel has decided for this one when the
  * tracepoint fires, so what it tells is final; but the thread already has its
- * new name, and the one that it was called by before is taken from the kernel's
- * hook, or at entry.
+ * new name and credentials, and those of before are taken when the kernel gives
+ * it the name, which is before it gives it the credentials. The name is also the
+ * kernel's hook's to tell.
  */
 #include "include/kernel_hook.h"
 #include <bpf/bpf_tracing.h>
@@ -16,30 +17,32 @@ enum {
 	BPRM_CHECK_ENVP,
 };
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_exec, struct pt_regs *regs)
+/* Catalogue ids. */
+enum { CALL_EXECVE = 59, CALL_EXECVEAT = 322 };
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_exec_rename, struct task_struct *renamed, const char *name)
 {
 	struct task_struct *task = current_task();
+	bool creds = event_left(TL_EVENT_COMMIT_CREDS);
 	u64 key = (u64)task;
 	struct pending p = {};
 	struct call_id id;
+	u32 raw;
 
-	call_resolve(regs, task, 0, &id);
+	if (!creds && !event_left(TL_EVENT_BPRM_CHECK))
+		return 0;
+	raw = task_call_number(task);
+	if ((raw & ~X32_BIT) >= TL_CALLS)
+		return 0;
+	call_resolve_number(raw, task, 0, &id);
+	if ((id.event != CALL_EXECVE && id.event != CALL_EXECVEAT) || is_out_midway(task))
+		return 0;
 	p.words[0] = id.event;
 	bpf_get_current_comm(p.comm, sizeof(p.comm));
-	if (event_left(TL_EVENT_COMMIT_CREDS))
+	if (creds)
 		cred_fill(&p.cred, LOAD(task, cred));
 	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
-	return 0;
-}
-
-/* It failed: a successful call comes by here too, but has nothing pending. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(exit_exec, struct pt_regs *regs, long ret)
-{
-	u64 key = (u64)current_task();
-
-	bpf_map_delete_elem(&pendings, &key);
 	return 0;
 }
 
@@ -64,7 +67,7 @@ ON_HOOK(bprm_check)
 
 	if (!event_wanted(TL_EVENT_BPRM_CHECK))
 		return 0;
-	bpf_probe_read_kernel(c.comm, sizeof(c.comm), task->comm);
+	comm_fill(c.comm, task);
 	bpf_map_update_elem(&callers, &key, &c, BPF_ANY);
 	return 0;
 }
@@ -73,24 +76,24 @@ static __always_inline void bprm_check_emit(struct task_struct *task, struct lin
 					    const char *comm)
 {
 	struct scratch *s = derived_begin(task, TL_EVENT_BPRM_CHECK, 0, 0);
-	struct file *file = BPF_CORE_READ(bprm, file);
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct file *file = PEEK(bprm, file);
+	struct inode *inode = PEEK(file, f_inode);
+	struct mm_struct *mm = PEEK(task, mm);
 	u64 start, end;
 
 	if (!s)
 		return;
 	if (comm)
 		__builtin_memcpy(((struct tl_head *)s->data)->comm, comm, TL_COMM);
-	derived_set(s, BPRM_CHECK_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-	derived_set(s, BPRM_CHECK_INODE, BPF_CORE_READ(inode, i_ino));
+	derived_set(s, BPRM_CHECK_DEV, PEEK(inode, i_sb, s_dev));
+	derived_set(s, BPRM_CHECK_INODE, PEEK(inode, i_ino));
 	part_path(s, BPRM_CHECK_PATHNAME, &file->f_path);
-	start = BPF_CORE_READ(mm, arg_start);
-	end = BPF_CORE_READ(mm, arg_end);
+	start = PEEK(mm, arg_start);
+	end = PEEK(mm, arg_end);
 	if (start && end > start)
 		part_memory(s, BPRM_CHECK_ARGV, (void *)start, end - start, TL_LIST_MAX);
-	start = BPF_CORE_READ(mm, env_start);
-	end = BPF_CORE_READ(mm, env_end);
+	start = PEEK(mm, env_start);
+	end = PEEK(mm, env_end);
 	if (start && end > start)
 		part_memory(s, BPRM_CHECK_ENVP, (void *)start, end - start, TL_LIST_MAX);
 	derived_output(s);
@@ -120,6 +123,8 @@ int BPF_PROG(on_exec_check, struct task_struct *unused, pid_t old_pid, struct li
 
 		creds_emit(task, id, 0, &p->cred);
 	}
+	if (creds)
+		identity_note(task);
 	if (p)
 		bpf_map_delete_elem(&pendings, &key);
 	return 0;

@@ -2,49 +2,32 @@
 /*
  * Processes that become somebody else or move elsewhere: their credentials and
  * namespaces before and after the calls that can change them. Nothing is told
- * where nothing changed.
+ * where nothing changed. What they were before is noted when a thread begins and
+ * when one of these calls ends; when the events are first wanted, of all threads
+ * that there are.
  */
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
 
-enum {
-	SWITCH_NS_PID = 0,
-	SWITCH_NS_MNT,
-	SWITCH_NS_PIDNS,
-	SWITCH_NS_UTS,
-	SWITCH_NS_IPC,
-	SWITCH_NS_NET,
-	SWITCH_NS_CGROUP,
-	SWITCH_NS_END,
-};
-
-/* By argument; the one for the pid stays empty. */
-static __always_inline void spaces_fill(u32 *spaces, struct task_struct *task)
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_identity, struct task_struct *parent, struct task_struct *child)
 {
-	struct nsproxy *ns = LOAD(task, nsproxy);
-
-	spaces[SWITCH_NS_MNT] = BPF_CORE_READ(ns, mnt_ns, ns.inum);
-	spaces[SWITCH_NS_PIDNS] = BPF_CORE_READ(ns, pid_ns_for_children, ns.inum);
-	spaces[SWITCH_NS_UTS] = BPF_CORE_READ(ns, uts_ns, ns.inum);
-	spaces[SWITCH_NS_IPC] = BPF_CORE_READ(ns, ipc_ns, ns.inum);
-	spaces[SWITCH_NS_NET] = BPF_CORE_READ(ns, net_ns, ns.inum);
-	spaces[SWITCH_NS_CGROUP] = BPF_CORE_READ(ns, cgroup_ns, ns.inum);
-}
-
-SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_identity, struct pt_regs *regs)
-{
-	struct task_struct *task = current_task();
-	u64 key = (u64)task;
-	struct pending p = {};
-
-	cred_fill(&p.cred, LOAD(task, cred));
-	spaces_fill(p.spaces, task);
-	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
+	identity_note(child);
 	return 0;
 }
 
-static __always_inline void spaces_emit(const struct hook *h, const struct pending *before)
+/* Every thread that exists. */
+SEC("iter/task")
+int note_identities(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		identity_note(task);
+	return 0;
+}
+
+static __always_inline void spaces_emit(const struct hook *h, const struct identity *before)
 {
 	u32 spaces[8] = {}, changed = 0;
 	struct scratch *s;
@@ -69,19 +52,17 @@ static __always_inline void spaces_emit(const struct hook *h, const struct pendi
 SEC("tp_btf/sys_exit")
 int BPF_PROG(exit_identity, struct pt_regs *regs, long ret)
 {
-	struct pending *p;
+	struct identity *known;
 	struct hook h;
 	u64 key;
 
 	hook_fill(&h, regs, ret);
 	key = (u64)h.task;
-	p = bpf_map_lookup_elem(&pendings, &key);
-	if (!p)
-		return 0;
-	if (event_wanted(TL_EVENT_SWITCH_TASK_NS))
-		spaces_emit(&h, p);
-	if (event_left(TL_EVENT_COMMIT_CREDS))
-		creds_emit(h.task, h.id, ret, &p->cred);
-	bpf_map_delete_elem(&pendings, &key);
+	known = bpf_map_lookup_elem(&identities, &key);
+	if (known && event_wanted(TL_EVENT_SWITCH_TASK_NS))
+		spaces_emit(&h, known);
+	if (known && event_left(TL_EVENT_COMMIT_CREDS))
+		creds_emit(h.task, h.id, ret, &known->cred);
+	identity_note(h.task);
 	return 0;
 }

@@ -194,20 +194,22 @@ static __always_inline int capable_told(s32 cap)
 	struct tl_derived *r = 0;
 	struct call_id id = {};
 	u32 raw, nr;
+	u64 time;
 
 	if (!event_wanted(TL_EVENT_CAP_CAPABLE) || is_out(task))
 		return 0;
+	time = bpf_ktime_get_boot_ns();
 	raw = task_call_number(task);
 	nr = raw & ~X32_BIT;
 	if (nr < TL_CALLS)
 		call_resolve_number(raw, task, 0, &id);
-	if (!flood_shut(LOAD(task, tgid), TL_EVENT_CAP_CAPABLE, bpf_ktime_get_boot_ns()))
+	if (!flood_shut(LOAD(task, tgid), TL_EVENT_CAP_CAPABLE, time))
 		r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		count_drop(TL_EVENT_CAP_CAPABLE);
 		return 0;
 	}
-	head_fill(&r->head, task, TL_DERIVED, TL_EVENT_CAP_CAPABLE);
+	head_fill_at(&r->head, task, TL_DERIVED, TL_EVENT_CAP_CAPABLE, time);
 	r->head.flags = id.flags;
 	r->ret = 0;
 	__builtin_memset(r->args, 0, sizeof(r->args));

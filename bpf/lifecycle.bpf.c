@@ -52,7 +52,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	process_fill(&e->process, child);
 	process_paths(s, child);
 	/* The child has a copy of the parent's memory, and that is at hand. */
-	process_args(s, BPF_CORE_READ(parent, mm));
+	process_args(s, PEEK(parent, mm));
 	task_output(s, TL_EVENT_FORK);
 	return 0;
 }
@@ -60,9 +60,9 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	const char *filename = BPF_CORE_READ(bprm, filename);
-	const char *interp = BPF_CORE_READ(bprm, interp);
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	const char *filename = PEEK(bprm, filename);
+	const char *interp = PEEK(bprm, interp);
+	struct mm_struct *mm = PEEK(task, mm);
 	struct tl_task_event *e;
 	struct scratch *s;
 
@@ -84,6 +84,13 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	return 0;
 }
 
+/* A look takes no lock. */
+static __always_inline void forget(void *map, u64 key)
+{
+	if (bpf_map_lookup_elem(map, &key))
+		bpf_map_delete_elem(map, &key);
+}
+
 /* The last thread of a process is gone. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
@@ -94,9 +101,10 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	bool out;
 
 	/* A call that did not come back: killed half way through execve. */
-	bpf_map_delete_elem(&saved, &key);
-	bpf_map_delete_elem(&pendings, &key);
-	bpf_map_delete_elem(&held, &key);
+	forget(&saved, key);
+	forget(&pendings, key);
+	forget(&held, key);
+	forget(&identities, key);
 	if (task->signal->live.counter > 0)
 		return 0;
 	out = is_task_out(task);
@@ -154,14 +162,14 @@ int snapshot(struct bpf_iter__task *ctx)
 		return 0;
 	shared.self = bpf_get_current_pid_tgid() >> 32;
 	if (shared.self == task->tgid) {
-		shared.self_exe = (u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
-		shared.self_uid = BPF_CORE_READ(task, cred, uid.val);
+		shared.self_exe = (u64)PEEK(task, mm, exe_file, f_inode);
+		shared.self_uid = PEEK(task, cred, uid.val);
 	}
 	if (task->tgid == INIT)
 		shared.init_told = 1;
 	snapshot_emit(ctx, task);
-	parent = BPF_CORE_READ(task, real_parent, group_leader);
-	if (!shared.init_told && BPF_CORE_READ(parent, tgid) == INIT) {
+	parent = PEEK(task, real_parent, group_leader);
+	if (!shared.init_told && PEEK(parent, tgid) == INIT) {
 		shared.init_told = 1;
 		snapshot_emit(ctx, parent);
 	}

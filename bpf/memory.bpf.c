@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * Memory that is writable and executable, or becomes executable. What the
- * protection was before is known at entry only; that is noted where the change
- * is of interest, and told when the call has succeeded.
+ * protection was before is known until the call changes it only; that is noted
+ * where the change is of interest, and told when the call has succeeded.
  */
 #include "include/kernel_hook.h"
 #include <bpf/bpf_tracing.h>
@@ -25,6 +25,8 @@ enum {
 	ALERT_W_REMOVED = 4,
 
 	CALL_MMAP = 9,
+	CALL_MPROTECT = 10,
+	CALL_PKEY_MPROTECT = 329,
 	CALL_MMAP2 = 659,
 
 	/* The bits of mmap's prot and of an area's flags are the same. */
@@ -64,9 +66,9 @@ enum { TREE_DEPTH = 33 };
 
 static long area_look(struct task_struct *task, struct vm_area_struct *vma, struct area *a)
 {
-	a->end = BPF_CORE_READ(vma, vm_end);
-	a->flags = BPF_CORE_READ(vma, vm_flags);
-	a->file = BPF_CORE_READ(vma, vm_file);
+	a->end = PEEK(vma, vm_end);
+	a->flags = PEEK(vma, vm_flags);
+	a->file = PEEK(vma, vm_file);
 	return 0;
 }
 
@@ -82,16 +84,16 @@ static __always_inline bool area_find(struct task_struct *task, u64 addr, struct
 static __always_inline bool area_find_tree(struct task_struct *task, u64 addr, struct area *a)
 {
 	struct mm_struct___tree *mm = (void *)LOAD(task, mm);
-	struct rb_node *node = BPF_CORE_READ(mm, mm_rb.rb_node);
+	struct rb_node *node = PEEK(mm, mm_rb.rb_node);
 
 	for (int i = 0; i < TREE_DEPTH && node; i++) {
 		struct vm_area_struct *vma =
 		    (void *)node - bpf_core_field_offset(struct vm_area_struct___tree, vm_rb);
 
-		if (addr >= BPF_CORE_READ(vma, vm_end)) {
-			node = BPF_CORE_READ(node, rb_right);
-		} else if (addr < BPF_CORE_READ(vma, vm_start)) {
-			node = BPF_CORE_READ(node, rb_left);
+		if (addr >= PEEK(vma, vm_end)) {
+			node = PEEK(node, rb_right);
+		} else if (addr < PEEK(vma, vm_start)) {
+			node = PEEK(node, rb_left);
 		} else {
 			area_look(task, vma, a);
 			return true;
@@ -121,6 +123,11 @@ static __always_inline int memory_begins(struct pt_regs *regs, area_finder find)
 	struct hook h;
 
 	if (!event_wanted(TL_EVENT_MEM_PROT_ALERT))
+		return 0;
+	h.task = current_task();
+	if (!call_is_hooked(call_number(regs), h.task, &h.id) ||
+	    (h.id.event != CALL_MPROTECT && h.id.event != CALL_PKEY_MPROTECT) ||
+	    is_out_midway(h.task))
 		return 0;
 	hook_fill(&h, regs, 0);
 	after = h.args[2];
@@ -186,10 +193,10 @@ static __always_inline int memory_ends(struct pt_regs *regs, long ret, area_find
 	find(h.task, addr, &a);
 	file = a.file;
 	if (file) {
-		struct inode *inode = BPF_CORE_READ(file, f_inode);
+		struct inode *inode = PEEK(file, f_inode);
 
-		derived_set(s, MEM_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-		derived_set(s, MEM_INODE, BPF_CORE_READ(inode, i_ino));
+		derived_set(s, MEM_DEV, PEEK(inode, i_sb, s_dev));
+		derived_set(s, MEM_INODE, PEEK(inode, i_ino));
 		derived_set(s, MEM_CTIME, inode_ctime(inode));
 		part_path(s, MEM_PATHNAME, &file->f_path);
 	}
@@ -197,9 +204,25 @@ static __always_inline int memory_ends(struct pt_regs *regs, long ret, area_find
 	return 0;
 }
 
-/* mprotect and pkey_mprotect. */
+/*
+ * mprotect and pkey_mprotect are about to lock the areas. Only where page faults
+ * do not lock them all (6.4): elsewhere this is passed too often.
+ */
+SEC("tp_btf/mmap_lock_start_locking")
+int BPF_PROG(on_mmap_lock, struct mm_struct *mm, bool write)
+{
+	struct task_struct *task;
+
+	if (!write)
+		return 0;
+	task = current_task();
+	if (LOAD(task, mm) != mm)
+		return 0;
+	return memory_begins((void *)bpf_task_pt_regs(task), area_find);
+}
+
 SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_memory, struct pt_regs *regs)
+int BPF_PROG(on_mprotect, struct pt_regs *regs)
 {
 	return memory_begins(regs, area_find);
 }
@@ -212,7 +235,7 @@ int BPF_PROG(exit_memory, struct pt_regs *regs, long ret)
 
 /* Programs of their own: a kernel without the helper does not take its callback. */
 SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_memory_tree, struct pt_regs *regs)
+int BPF_PROG(on_mprotect_tree, struct pt_regs *regs)
 {
 	return memory_begins(regs, area_find_tree);
 }

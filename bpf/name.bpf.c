@@ -60,27 +60,34 @@ enum { AT_REMOVEDIR = 0x200 };
 /* The words of a pending call. */
 enum { NAME_INODE, NAME_DEV };
 
-/* A call that takes a name from a file or gives it another. */
-SEC("tp_btf/sys_enter")
-int BPF_PROG(enter_name, struct pt_regs *regs)
-{
-	u64 key = (u64)current_task();
-	struct pending p = {};
-
-	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
-	return 0;
-}
-
-/* The first to change is the file itself, unless it is the directory around it. */
+/*
+ * A call that takes a name from a file or gives it another changes the file's
+ * ctime, and that of the directories.
+ */
 static __always_inline int name_changed(struct inode *inode)
 {
-	u64 key = (u64)current_task();
-	struct pending *p = bpf_map_lookup_elem(&pendings, &key);
+	struct task_struct *task = current_task();
+	struct pending p = {};
+	u64 key = (u64)task;
+	struct call_id id;
 
-	if (!p || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+	if ((PEEK(inode, i_mode) & S_IFMT) == S_IFDIR ||
+	    !call_is_hooked(task_call_number(task), task, &id))
 		return 0;
-	p->words[NAME_INODE] = BPF_CORE_READ(inode, i_ino);
-	p->words[NAME_DEV] = BPF_CORE_READ(inode, i_sb, s_dev);
+	switch (id.event) {
+	case CALL_UNLINK:
+	case CALL_UNLINKAT:
+	case CALL_LINK:
+	case CALL_LINKAT:
+		break;
+	default:
+		return 0;
+	}
+	if (is_out_midway(task))
+		return 0;
+	p.words[NAME_INODE] = PEEK(inode, i_ino);
+	p.words[NAME_DEV] = PEEK(inode, i_sb, s_dev);
+	bpf_map_update_elem(&pendings, &key, &p, BPF_ANY);
 	return 0;
 }
 

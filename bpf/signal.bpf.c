@@ -48,13 +48,14 @@ int on_signal(u64 *ctx)
 	struct kernel_siginfo *info = (void *)ctx[1];
 	struct signal_record *r;
 	u32 sig = ctx[0];
+	u64 time;
 
 	if (!event_wanted(TL_EVENT_SIGNAL_GENERATE) || is_out(task))
 		return 0;
 	to = (void *)ctx[2];
+	time = bpf_ktime_get_boot_ns();
 	/* It may be an interrupt's doing, in the midst of another record: no fold. */
-	if (flood_hot(LOAD(task, tgid), TL_EVENT_SIGNAL_GENERATE, bpf_ktime_get_boot_ns()) &&
-	    flood_closed()) {
+	if (flood_hot(LOAD(task, tgid), TL_EVENT_SIGNAL_GENERATE, time) && flood_closed()) {
 		count_drop(TL_EVENT_SIGNAL_GENERATE);
 		return 0;
 	}
@@ -63,7 +64,7 @@ int on_signal(u64 *ctx)
 		count_drop(TL_EVENT_SIGNAL_GENERATE);
 		return 0;
 	}
-	head_fill(&r->derived.head, task, TL_DERIVED, TL_EVENT_SIGNAL_GENERATE);
+	head_fill_at(&r->derived.head, task, TL_DERIVED, TL_EVENT_SIGNAL_GENERATE, time);
 	r->derived.ret = 0;
 	r->derived.present = 1 << SIGNAL_SIG | 1 << SIGNAL_CODE | 1 << SIGNAL_PID |
 			     1 << SIGNAL_GROUP | 1 << SIGNAL_RESULT;
@@ -74,12 +75,11 @@ int on_signal(u64 *ctx)
 	else if ((u64)info == SEND_SIG_PRIV)
 		r->derived.args[SIGNAL_CODE] = SI_KERNEL;
 	else
-		r->derived.args[SIGNAL_CODE] = (s64)BPF_CORE_READ(info, si_code);
-	r->derived.args[SIGNAL_PID] = BPF_CORE_READ(to, pid);
+		r->derived.args[SIGNAL_CODE] = (s64)PEEK(info, si_code);
+	r->derived.args[SIGNAL_PID] = PEEK(to, pid);
 	r->derived.args[SIGNAL_GROUP] = !!ctx[3];
 	r->derived.args[SIGNAL_RESULT] = (s32)ctx[4];
-	__builtin_memset(r->comm, 0, sizeof(r->comm));
-	bpf_probe_read_kernel_str(r->comm, sizeof(r->comm), to->comm);
+	comm_fill(r->comm, to);
 	r->part.id = SIGNAL_COMM;
 	r->part.size = sizeof(r->comm);
 	r->part.omitted = 0;

@@ -7,7 +7,8 @@
  * Calls are recorded at exit, where the result is known, the registers still
  * hold the arguments and the memory they point to has been faulted in. Where
  * that is not so (execve replaces the memory, exit does not come back) the
- * arguments are taken at entry.
+ * arguments are taken before: execve's at the last moment, where the kernel has a
+ * tracepoint there (6.10), else at entry.
  */
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
@@ -50,6 +51,25 @@ __attribute__((noinline)) int call_begins_otherwise(u32 event)
 			return 0;
 	}
 	return 1;
+}
+
+/* Says whether what derives from a call can come of one with these arguments. */
+static __always_inline bool call_derives(struct pt_regs *regs, u16 flags,
+					 const struct tl_call *call)
+{
+	u32 position = call->hook_arg, value = 0;
+	u64 args[TL_ARGS];
+
+	if (!position)
+		return true;
+	call_args_any(regs, flags, call, args);
+#pragma unroll
+	for (int i = 0; i < TL_ARGS; i++)
+		if (position == i + 1)
+			value = args[i];
+	if (call->hook_bits)
+		return (value & call->hook_bits) == call->hook_bits;
+	return value == call->hook_values[0] || value == call->hook_values[1];
 }
 
 /* A text that could not be read is not held against the call. */
@@ -192,9 +212,9 @@ static __always_inline void call_directories(const struct tl_call *call)
 }
 
 static __always_inline void call_fill(struct tl_syscall *r, struct task_struct *task, long ret,
-				      struct call_id id, const u64 *args)
+				      struct call_id id, const u64 *args, u64 time)
 {
-	head_fill(&r->head, task, TL_SYSCALL, id.event);
+	head_fill_at(&r->head, task, TL_SYSCALL, id.event, time);
 	r->head.flags = id.flags;
 	r->ret = ret;
 	__builtin_memcpy(r->args, args, sizeof(r->args));
@@ -206,18 +226,19 @@ static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_
 					      const struct tl_call *call)
 {
 	struct tl_syscall *r;
-	u64 args[TL_ARGS];
+	u64 args[TL_ARGS], time;
 
 	call_args_any(regs, id.flags, call, args);
 	if (call_filtered(call, args))
 		return;
-	if (flood_hot(LOAD(task, tgid), id.event, bpf_ktime_get_boot_ns())) {
+	time = bpf_ktime_get_boot_ns();
+	if (flood_hot(LOAD(task, tgid), id.event, time)) {
 		struct scratch *s = scratch_get(SCRATCH_CALL);
 
 		if (!s)
 			return;
 		r = (void *)s->data;
-		call_fill(r, task, ret, id, args);
+		call_fill(r, task, ret, id, args, time);
 		events_send_hot(SCRATCH_CALL, r, sizeof(*r), sizeof(*r));
 		return;
 	}
@@ -226,7 +247,7 @@ static __always_inline void call_emit_scalars(struct pt_regs *regs, struct task_
 		count_drop(id.event);
 		return;
 	}
-	call_fill(r, task, ret, id, args);
+	call_fill(r, task, ret, id, args, time);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
@@ -245,7 +266,7 @@ static __always_inline struct scratch *call_collect(struct pt_regs *regs, struct
 	call_args_any(regs, id.flags, call, args);
 	if (call_filtered(call, args))
 		return 0;
-	call_fill(r, task, ret, id, args);
+	call_fill(r, task, ret, id, args, bpf_ktime_get_boot_ns());
 	s->used = sizeof(*r);
 	call_parts(s, call);
 	return call_misfits(s, id.event, call) ? 0 : s;
@@ -341,9 +362,11 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	task = current_task();
 	gate = call_resolve(regs, task, gate, &id);
+	call = &shared.calls[id.event & (TL_CALLS - 1)];
+	if (gate & TL_GATE_HOOK && !call_derives(regs, id.flags, call))
+		gate &= ~TL_GATE_HOOK;
 	if (!gate || is_out(task))
 		return 0;
-	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (gate & TL_GATE_HOOK)
 		path_forget();
 	if (gate & TL_GATE_NATIVE)
@@ -375,7 +398,26 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	call = &shared.calls[id.event & (TL_CALLS - 1)];
 	if (gate & TL_GATE_NATIVE)
 		call_enter(regs, task, id, call);
-	if (gate & TL_GATE_HOOK)
-		bpf_tail_call(ctx, &enter_hooks, call->enter_hook);
+	return 0;
+}
+
+/* The arguments of execve, which the process has not lost yet but will. */
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(on_prepare_exec, struct task_struct *unused, struct linux_binprm *bprm)
+{
+	struct task_struct *task = current_task();
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	u32 nr = call_number(regs) & ~X32_BIT;
+	const struct tl_call *call;
+	struct call_id id;
+
+	opaque(nr);
+	if (nr >= TL_CALLS)
+		return 0;
+	if (!(call_resolve(regs, task, shared.gate[nr], &id) & TL_GATE_NATIVE))
+		return 0;
+	call = &shared.calls[id.event & (TL_CALLS - 1)];
+	if (call->flags & TL_CALL_SAVE && !is_out_midway(task))
+		call_enter(regs, task, id, call);
 	return 0;
 }

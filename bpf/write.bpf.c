@@ -78,9 +78,9 @@ static __always_inline void magic_emit(const struct hook *h, struct file *file)
 	s = hook_begin(h, TL_EVENT_MAGIC_WRITE);
 	if (!s)
 		return;
-	inode = BPF_CORE_READ(file, f_inode);
-	derived_set(s, MAGIC_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-	derived_set(s, MAGIC_INODE, BPF_CORE_READ(inode, i_ino));
+	inode = PEEK(file, f_inode);
+	derived_set(s, MAGIC_DEV, PEEK(inode, i_sb, s_dev));
+	derived_set(s, MAGIC_INODE, PEEK(inode, i_ino));
 	part_memory(s, MAGIC_BYTES, (void *)from, size > MAGIC_SIZE ? MAGIC_SIZE : size,
 		    MAGIC_SIZE);
 	part_path(s, MAGIC_PATHNAME, &file->f_path);
@@ -95,9 +95,9 @@ static __always_inline void vfs_write_emit(const struct hook *h, struct file *fi
 
 	if (!s)
 		return;
-	inode = BPF_CORE_READ(file, f_inode);
-	derived_set(s, VFS_WRITE_DEV, BPF_CORE_READ(inode, i_sb, s_dev));
-	derived_set(s, VFS_WRITE_INODE, BPF_CORE_READ(inode, i_ino));
+	inode = PEEK(file, f_inode);
+	derived_set(s, VFS_WRITE_DEV, PEEK(inode, i_sb, s_dev));
+	derived_set(s, VFS_WRITE_INODE, PEEK(inode, i_ino));
 	derived_set(s, VFS_WRITE_COUNT, h->args[2]);
 	/* Pipes and sockets have no position. */
 	if (is_kind(file, S_IFREG))
@@ -122,7 +122,7 @@ int BPF_PROG(exit_write, struct pt_regs *regs, long ret)
 		return 0;
 	position = write_position(&h);
 	if (position < 0)
-		position = BPF_CORE_READ(file, f_pos) - ret;
+		position = PEEK(file, f_pos) - ret;
 	event = writes_vector(&h) ? TL_EVENT_VFS_WRITEV : TL_EVENT_VFS_WRITE;
 	if (event_wanted(event))
 		vfs_write_emit(&h, file, event, position);

@@ -73,15 +73,28 @@ static __always_inline struct task_struct *current_task(void)
 extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 
 /*
- * Reads a field of a kernel object that may be gone: a load that yields zero
- * when it faults where the kernel allows that, elsewhere a copy by a helper,
- * which costs ten times as much.
+ * Reads a field of a kernel object that may be gone, or one that a chain of
+ * fields leads to: loads that yield zero where they fault if the kernel allows
+ * that, elsewhere copies by a helper, each of which costs ten times as much.
  */
-#define PEEK(p, field)                                                                             \
-	(bpf_ksym_exists(bpf_rdonly_cast)                                                          \
-	     ? ((typeof(*(p)) *)bpf_rdonly_cast((p), bpf_core_type_id_kernel(typeof(*(p)))))       \
-		   ->field                                                                         \
-	     : BPF_CORE_READ(p, field))
+#define PEEK(p, ...)			  PEEK_COUNT(__VA_ARGS__, PEEK_4, PEEK_3, PEEK_2, PEEK_1)(p, __VA_ARGS__)
+#define PEEK_COUNT(a, b, c, d, name, ...) name
+#define PEEK_4(p, a, b, c, d)		  PEEK_1(PEEK_3(p, a, b, c), d)
+#define PEEK_3(p, a, b, c)		  PEEK_1(PEEK_2(p, a, b), c)
+#define PEEK_2(p, a, b)			  PEEK_1(PEEK_1(p, a), b)
+#define PEEK_1(p, field)                                                                           \
+	({                                                                                         \
+		__auto_type object_ = (p);                                                         \
+		CAN_PEEK ? CAST(object_)->field : BPF_CORE_READ(object_, field);                   \
+	})
+#define CAN_PEEK bpf_ksym_exists(bpf_rdonly_cast)
+#define CAST(p)	 ((typeof(p))bpf_rdonly_cast((p), bpf_core_type_id_kernel(typeof(*(p)))))
+
+/* Eight bytes at any address: for the verifier, the first of a structure that begins so. */
+static __always_inline u64 peek_word(const void *at)
+{
+	return PEEK((struct timespec64 *)at, tv_sec);
+}
 
 /*
  * How many bytes a string of the caller's memory has, its zero included; not
@@ -110,10 +123,9 @@ static __always_inline s64 inode_ctime(struct inode *inode)
 		return PEEK(split, i_ctime_sec) * NS_PER_SECOND +
 		       (PEEK(split, i_ctime_nsec) & ~CTIME_QUERIED);
 	if (bpf_core_field_exists(accessor->__i_ctime))
-		return BPF_CORE_READ(accessor, __i_ctime.tv_sec) * NS_PER_SECOND +
-		       BPF_CORE_READ(accessor, __i_ctime.tv_nsec);
-	return BPF_CORE_READ(plain, i_ctime.tv_sec) * NS_PER_SECOND +
-	       BPF_CORE_READ(plain, i_ctime.tv_nsec);
+		return PEEK(accessor, __i_ctime.tv_sec) * NS_PER_SECOND +
+		       PEEK(accessor, __i_ctime.tv_nsec);
+	return PEEK(plain, i_ctime.tv_sec) * NS_PER_SECOND + PEEK(plain, i_ctime.tv_nsec);
 }
 
 static __always_inline s64 inode_mtime(struct inode *inode)
@@ -123,13 +135,11 @@ static __always_inline s64 inode_mtime(struct inode *inode)
 	struct inode___plain *plain = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_mtime_sec))
-		return BPF_CORE_READ(split, i_mtime_sec) * NS_PER_SECOND +
-		       BPF_CORE_READ(split, i_mtime_nsec);
+		return PEEK(split, i_mtime_sec) * NS_PER_SECOND + PEEK(split, i_mtime_nsec);
 	if (bpf_core_field_exists(accessors->__i_mtime))
-		return BPF_CORE_READ(accessors, __i_mtime.tv_sec) * NS_PER_SECOND +
-		       BPF_CORE_READ(accessors, __i_mtime.tv_nsec);
-	return BPF_CORE_READ(plain, i_mtime.tv_sec) * NS_PER_SECOND +
-	       BPF_CORE_READ(plain, i_mtime.tv_nsec);
+		return PEEK(accessors, __i_mtime.tv_sec) * NS_PER_SECOND +
+		       PEEK(accessors, __i_mtime.tv_nsec);
+	return PEEK(plain, i_mtime.tv_sec) * NS_PER_SECOND + PEEK(plain, i_mtime.tv_nsec);
 }
 
 /*
@@ -138,10 +148,7 @@ static __always_inline s64 inode_mtime(struct inode *inode)
  */
 static __always_inline u64 capabilities(const kernel_cap_t *set)
 {
-	u64 bits = 0;
-
-	bpf_core_read(&bits, sizeof(bits), set);
-	return bits;
+	return peek_word(set);
 }
 
 /*
@@ -151,11 +158,9 @@ static __always_inline u64 capabilities(const kernel_cap_t *set)
  */
 static __always_inline bool overlay_upper(struct inode *inode)
 {
-	struct dentry *upper = 0;
+	struct dentry *upper = (void *)peek_word((void *)inode + bpf_core_type_size(struct inode));
 
-	bpf_probe_read_kernel(&upper, sizeof(upper),
-			      (void *)inode + bpf_core_type_size(struct inode));
-	return upper && BPF_CORE_READ(upper, d_inode);
+	return upper && PEEK(upper, d_inode);
 }
 
 #endif

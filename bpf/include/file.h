@@ -39,24 +39,22 @@ struct sockaddr_inet {
 static __always_inline struct file *file_of(struct task_struct *task, s32 fd)
 {
 	struct fdtable *table = LOAD(LOAD(task, files), fdt);
-	struct file *file = 0;
 
 	if (fd < 0 || (u32)fd >= LOAD(table, max_fds))
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), LOAD(table, fd) + fd);
-	return file;
+	return (void *)peek_word(LOAD(table, fd) + fd);
 }
 
 static __always_inline bool is_kind(struct file *file, u16 kind)
 {
-	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == kind;
+	return (PEEK(file, f_inode, i_mode) & S_IFMT) == kind;
 }
 
 static __always_inline struct socket *socket_of(struct file *file)
 {
 	if (!file || !is_kind(file, S_IFSOCK))
 		return 0;
-	return BPF_CORE_READ(file, private_data);
+	return PEEK(file, private_data);
 }
 
 /* One end of an internet socket; false when it has none. */
@@ -70,13 +68,12 @@ static __always_inline bool part_inet(struct scratch *s, u16 id, struct sock *sk
 	if (!part)
 		return false;
 	to = (void *)(part + 1);
-	port = remote ? BPF_CORE_READ(sk, __sk_common.skc_dport)
-		      : bpf_htons(BPF_CORE_READ(sk, __sk_common.skc_num));
+	port = remote ? PEEK(sk, __sk_common.skc_dport) : bpf_htons(PEEK(sk, __sk_common.skc_num));
 	to->family = family;
 	to->port = port;
 	if (family == AF_INET) {
-		to->ip = remote ? BPF_CORE_READ(sk, __sk_common.skc_daddr)
-				: BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		to->ip =
+		    remote ? PEEK(sk, __sk_common.skc_daddr) : PEEK(sk, __sk_common.skc_rcv_saddr);
 		if (remote && !port && !to->ip)
 			return false;
 		part_end(s, part, id, SOCKADDR_IN, 0);
@@ -104,14 +101,14 @@ static __always_inline bool part_unix(struct scratch *s, u16 id, struct sock *sk
 	if (!part)
 		return false;
 	if (remote) {
-		end = (void *)BPF_CORE_READ(end, peer);
+		end = (void *)PEEK(end, peer);
 		if (!end)
 			return false;
 	}
 	*(u16 *)(part + 1) = AF_UNIX;
-	address = BPF_CORE_READ(end, addr);
+	address = PEEK(end, addr);
 	if (address) {
-		n = BPF_CORE_READ(address, len);
+		n = PEEK(address, len);
 		opaque(n);
 		if (n > SOCKADDR_UN ||
 		    bpf_probe_read_kernel(part + 1, n,
@@ -127,8 +124,8 @@ static __always_inline bool part_unix(struct scratch *s, u16 id, struct sock *sk
 static __always_inline bool part_socket(struct scratch *s, u16 id, struct socket *socket,
 					bool remote)
 {
-	struct sock *sk = BPF_CORE_READ(socket, sk);
-	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct sock *sk = PEEK(socket, sk);
+	u16 family = PEEK(sk, __sk_common.skc_family);
 
 	if (!sk)
 		return false;
@@ -142,8 +139,8 @@ static __always_inline bool part_socket(struct scratch *s, u16 id, struct socket
 /* Appends all that is known of a descriptor. */
 static __always_inline void part_file(struct scratch *s, struct file *file, s32 fd)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct inode *inode = PEEK(file, f_inode);
+	struct super_block *sb = PEEK(inode, i_sb);
 	struct tl_part *part = part_next(s);
 	struct tl_file *to;
 	struct socket *socket;
@@ -151,11 +148,11 @@ static __always_inline void part_file(struct scratch *s, struct file *file, s32 
 	if (!part)
 		return;
 	to = (void *)(part + 1);
-	to->inode = BPF_CORE_READ(inode, i_ino);
-	to->magic = BPF_CORE_READ(sb, s_magic);
-	to->device = BPF_CORE_READ(sb, s_dev);
-	to->mode = BPF_CORE_READ(inode, i_mode);
-	to->flags = BPF_CORE_READ(file, f_flags);
+	to->inode = PEEK(inode, i_ino);
+	to->magic = PEEK(sb, s_magic);
+	to->device = PEEK(sb, s_dev);
+	to->mode = PEEK(inode, i_mode);
+	to->flags = PEEK(file, f_flags);
 	to->fd = fd;
 	to->socket_type = to->protocol = 0;
 	if ((to->mode & S_IFMT) != S_IFSOCK) {
@@ -163,9 +160,9 @@ static __always_inline void part_file(struct scratch *s, struct file *file, s32 
 		part_path(s, TL_PART_FILE_PATH, &file->f_path);
 		return;
 	}
-	socket = BPF_CORE_READ(file, private_data);
-	to->socket_type = BPF_CORE_READ(socket, type);
-	to->protocol = BPF_CORE_READ(socket, sk, sk_protocol);
+	socket = PEEK(file, private_data);
+	to->socket_type = PEEK(socket, type);
+	to->protocol = PEEK(socket, sk, sk_protocol);
 	part_end(s, part, TL_PART_FILE, sizeof(*to), 0);
 	part_socket(s, TL_PART_LOCAL, socket, false);
 	part_socket(s, TL_PART_REMOTE, socket, true);

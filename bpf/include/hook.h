@@ -5,9 +5,11 @@
  * them, and are built of kernel objects; user memory is read where nothing else
  * tells.
  *
- * Most derive from system calls: on_sys_exit and on_sys_enter pass a call on to
- * the program of its family. A family names the arguments of its events by
- * their position in the catalogue.
+ * Most derive from system calls: on_sys_exit passes a call on to the program of
+ * its family. What a call's end does not tell any more is taken in the middle of
+ * it, at tracepoints that few calls come by: a program at the beginning of calls
+ * would cost each of them half of what the one at their end does. A family names
+ * the arguments of its events by their position in the catalogue.
  */
 #ifndef TRIPLINE_HOOK_H
 #define TRIPLINE_HOOK_H
@@ -19,20 +21,17 @@
 #include "task.h"
 
 /* Filled by the loader, by enum tl_hook. */
-struct hooks {
+struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, TL_HOOKS);
 	__type(key, u32);
 	__type(value, u32);
-};
-struct hooks exit_hooks SEC(".maps");
-struct hooks enter_hooks SEC(".maps");
+} exit_hooks SEC(".maps");
 
-/* What was so when a call began and will not be when it ends; by task. */
+/* What was so in the middle of a call and will not be when it ends; by task. */
 struct pending {
 	u64 words[2];
 	struct tl_cred cred;
-	u32 spaces[8];
 	char comm[TL_COMM];
 };
 
@@ -219,6 +218,64 @@ static __always_inline bool part_cred(struct scratch *s, u16 id, const struct tl
 }
 
 enum { COMMIT_CREDS_OLD = 0, COMMIT_CREDS_NEW, COMMIT_CREDS_SYSCALL };
+
+/* Who a thread is, as far as it can change that; by task. */
+struct identity {
+	struct tl_cred cred;
+	u32 spaces[8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, u64);
+	__type(value, struct identity);
+} identities SEC(".maps");
+
+enum {
+	SWITCH_NS_PID = 0,
+	SWITCH_NS_MNT,
+	SWITCH_NS_PIDNS,
+	SWITCH_NS_UTS,
+	SWITCH_NS_IPC,
+	SWITCH_NS_NET,
+	SWITCH_NS_CGROUP,
+	SWITCH_NS_END,
+};
+
+/* By argument of switch_task_ns; the one for the pid stays empty. */
+static __always_inline void spaces_fill(u32 *spaces, struct task_struct *task)
+{
+	struct nsproxy *ns = LOAD(task, nsproxy);
+
+	spaces[SWITCH_NS_MNT] = PEEK(ns, mnt_ns, ns.inum);
+	spaces[SWITCH_NS_PIDNS] = PEEK(ns, pid_ns_for_children, ns.inum);
+	spaces[SWITCH_NS_UTS] = PEEK(ns, uts_ns, ns.inum);
+	spaces[SWITCH_NS_IPC] = PEEK(ns, ipc_ns, ns.inum);
+	spaces[SWITCH_NS_NET] = PEEK(ns, net_ns, ns.inum);
+	spaces[SWITCH_NS_CGROUP] = PEEK(ns, cgroup_ns, ns.inum);
+}
+
+/* The task must be the verifier's pointer. */
+static __always_inline void identity_note(struct task_struct *task)
+{
+	u64 key = (u64)task;
+	struct identity now = {};
+
+	cred_fill(&now.cred, LOAD(task, cred));
+	spaces_fill(now.spaces, task);
+	bpf_map_update_elem(&identities, &key, &now, BPF_ANY);
+}
+
+/* Says whether the call under way, if it is one, is looked at by a family's program at its end. */
+static __always_inline bool call_is_hooked(u32 raw, struct task_struct *task, struct call_id *id)
+{
+	u32 nr = raw & ~X32_BIT;
+
+	opaque(nr);
+	return nr < TL_CALLS && call_resolve_number(raw, task, shared.gate[nr], id) & TL_GATE_HOOK;
+}
 
 /* Tells of credentials that are not what they were. */
 static __always_inline void creds_emit(struct task_struct *task, struct call_id id, s64 ret,

@@ -12,6 +12,9 @@
 enum {
 	PATH_END = 4096,
 	PATH_COMPONENTS = 64,
+	/* Of the longest name, and of those that are copied in words. */
+	NAME_MAX = 255,
+	NAME_WORDS = 8,
 };
 
 /*
@@ -37,19 +40,39 @@ struct {
 } path_buffers SEC(".maps");
 
 /*
+ * Copies a name to the front of a path. A short one, as most are, in whole words:
+ * what the last has too much is put right again.
+ */
+static __always_inline bool path_name(u8 *to, const u8 *name, u32 length)
+{
+	u64 behind;
+
+	if (!CAN_PEEK || length > NAME_WORDS * sizeof(u64))
+		return !bpf_probe_read_kernel(to, length, name);
+	behind = *(u64 *)(to + length);
+	for (u32 i = 0; i < NAME_WORDS; i++) {
+		if (i * sizeof(u64) >= length)
+			break;
+		((u64 *)to)[i] = peek_word(name + i * sizeof(u64));
+	}
+	*(u64 *)(to + length) = behind;
+	return true;
+}
+
+/*
  * Puts one name in front. The position lives in map memory: kept in a
  * register, the verifier would follow each of its values through every turn.
  */
 static __always_inline bool path_prepend(struct path_buffer *b, struct dentry *dentry, bool slash)
 {
-	u32 length = PEEK(dentry, d_name.len) & 255;
+	u32 length = PEEK(dentry, d_name.len) & NAME_MAX;
 	const u8 *name = PEEK(dentry, d_name.name);
 	u32 start = b->start - length - slash;
 
 	opaque(start);
 	if (start >= PATH_END)
 		return false;
-	if (bpf_probe_read_kernel(b->text + start + slash, length, name))
+	if (!path_name(b->text + start + slash, name, length))
 		return false;
 	if (slash)
 		b->text[start] = '/';

@@ -339,15 +339,20 @@ struct tl_call {
 	__u32 flags;
 	/* Bit i: in a 32-bit call argument i comes in two registers, low half first. */
 	__u32 split;
-	__u8 exit_hook; /* enum tl_hook: what else to look at when it ends, and when it begins */
-	__u8 enter_hook;
-	__u8 file;    /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
+	__u8 exit_hook; /* enum tl_hook: what else looks at it when it ends */
+	__u8 hook_arg; /* 1 + the argument that says whether it is of interest to that; 0: always */
+	__u8 file;     /* 1 + the argument with the descriptor it is about; TL_FILE_RETURNED */
 	__u8 prefix;  /* 1 + the argument, the first text of the call, that is tested by prefixes */
 	__u8 dirs[2]; /* 1 + the arguments that may be descriptors of directories */
 	__u8 filter;  /* 1 + the position of the argument that filter_mask tests, 0 for none */
 	__u8 pad;
 	/* Bit v lets value v through; bit 63 stands for all values from 63 on. */
 	__u64 filter_mask;
+	/* What the argument must have for the hook: these bits or, without any, one of two values.
+	 */
+	__u32 hook_bits;
+	__u32 hook_values[2];
+	__u32 unused;
 };
 
 /*
@@ -383,7 +388,6 @@ enum tl_hook {
 	TL_HOOK_NAME,
 	TL_HOOK_LOAD,
 	TL_HOOK_IDENTITY,
-	TL_HOOK_EXEC,
 	TL_HOOK_COPY,
 	TL_HOOK_BPF,
 	TL_HOOKS,

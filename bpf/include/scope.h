@@ -122,8 +122,7 @@ static __always_inline u8 scope_task(u32 pid)
 
 static __always_inline u8 scope_cgroup(struct cgroup *cgroup)
 {
-	struct scope_cgroup key = {BPF_CORE_READ(cgroup, kn, id),
-				   BPF_CORE_READ(cgroup, root, hierarchy_id)};
+	struct scope_cgroup key = {PEEK(cgroup, kn, id), PEEK(cgroup, root, hierarchy_id)};
 	u8 *found = bpf_map_lookup_elem(&scope_cgroups, &key);
 
 	return found ? *found : 0;
@@ -132,14 +131,14 @@ static __always_inline u8 scope_cgroup(struct cgroup *cgroup)
 /* In the default hierarchy or, where the runtime uses version 1, in that of pids. */
 static __always_inline u8 scope_container(struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup_subsys_state **slot = pids_slot(set), *css = 0;
-	u8 flags = scope_cgroup(BPF_CORE_READ(set, dfl_cgrp));
+	struct css_set *set = PEEK(task, cgroups);
+	struct cgroup_subsys_state **slot = pids_slot(set), *css;
+	u8 flags = scope_cgroup(PEEK(set, dfl_cgrp));
 
 	if (flags || !slot)
 		return flags;
-	bpf_probe_read_kernel(&css, sizeof(css), slot);
-	return scope_cgroup(BPF_CORE_READ(css, cgroup));
+	css = (void *)peek_word(slot);
+	return scope_cgroup(PEEK(css, cgroup));
 }
 
 /* Whether flags of a container are those that are asked for. */
@@ -176,14 +175,14 @@ __attribute__((noinline)) int scope_decide(u64 address)
 {
 	struct task_struct *task = (void *)address;
 	struct scope_verdict v = {false, true};
-	u32 pid = BPF_CORE_READ(task, tgid);
+	u32 pid = PEEK(task, tgid);
 	u8 known = shared.scope.tasks ? scope_task(pid) : 0;
 
 	if (scope_asks(TL_SCOPE_PID))
 		scope_judge(&v, TL_SCOPE_PID, scope_value(TL_SCOPE_PID, pid, 0));
 	if (scope_asks(TL_SCOPE_UID))
 		scope_judge(&v, TL_SCOPE_UID,
-			    scope_value(TL_SCOPE_UID, BPF_CORE_READ(task, cred, uid.val), 0));
+			    scope_value(TL_SCOPE_UID, PEEK(task, cred, uid.val), 0));
 	if (scope_asks(TL_SCOPE_COMM)) {
 		u64 comm[2] = {};
 
@@ -191,16 +190,15 @@ __attribute__((noinline)) int scope_decide(u64 address)
 		scope_judge(&v, TL_SCOPE_COMM, scope_value(TL_SCOPE_COMM, comm[0], comm[1]));
 	}
 	if (scope_asks(TL_SCOPE_MNTNS))
-		scope_judge(
-		    &v, TL_SCOPE_MNTNS,
-		    scope_value(TL_SCOPE_MNTNS, BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum), 0));
+		scope_judge(&v, TL_SCOPE_MNTNS,
+			    scope_value(TL_SCOPE_MNTNS, PEEK(task, nsproxy, mnt_ns, ns.inum), 0));
 	if (scope_asks(TL_SCOPE_PIDNS)) {
-		struct pid *number = BPF_CORE_READ(task, thread_pid);
-		u32 level = BPF_CORE_READ(number, level);
+		struct pid *number = PEEK(task, thread_pid);
+		u32 level = PEEK(number, level);
 
-		scope_judge(&v, TL_SCOPE_PIDNS,
-			    scope_value(TL_SCOPE_PIDNS,
-					BPF_CORE_READ(upid_at(number, level), ns, ns.inum), 0));
+		scope_judge(
+		    &v, TL_SCOPE_PIDNS,
+		    scope_value(TL_SCOPE_PIDNS, PEEK(upid_at(number, level), ns, ns.inum), 0));
 	}
 	if (scope_asks(TL_SCOPE_TREE))
 		scope_judge(&v, TL_SCOPE_TREE,
@@ -210,8 +208,7 @@ __attribute__((noinline)) int scope_decide(u64 address)
 		scope_judge(&v, TL_SCOPE_EXE,
 			    (known & TL_TASK_EXE ? SCOPE_YES : 0) |
 				(known & TL_TASK_NOT_EXE ? SCOPE_NO : 0));
-	if (shared.scope.since &&
-	    BPF_CORE_READ(task, group_leader, start_boottime) < shared.scope.since)
+	if (shared.scope.since && PEEK(task, group_leader, start_boottime) < shared.scope.since)
 		v.matched = false;
 	if (shared.scope.containers) {
 		u8 flags = scope_container(task);
@@ -236,12 +233,8 @@ static __always_inline bool scope_match(struct task_struct *task)
 	return scope_decide(w->task);
 }
 
-/*
- * Says that nothing is to be told of what the current task does: it is the
- * sensor or another process of Tripline's, whose calls would each cause the
- * next, or out of scope. The task must be the verifier's pointer.
- */
-static __always_inline bool is_out(struct task_struct *task)
+/* Says that the current task is the sensor or another process of Tripline's. */
+static __always_inline bool is_own(struct task_struct *task)
 {
 	if (LOAD(task, tgid) == shared.self)
 		return true;
@@ -254,10 +247,28 @@ static __always_inline bool is_out(struct task_struct *task)
 		    LOAD(cred, uid.val) == shared.self_uid)
 			return true;
 	}
+	return false;
+}
+
+/*
+ * Says that nothing is to be told of what the current task does: it is one of
+ * Tripline's, whose calls would each cause the next, or out of scope. The task
+ * must be the verifier's pointer.
+ */
+static __always_inline bool is_out(struct task_struct *task)
+{
+	if (is_own(task))
+		return true;
 	if (!shared.scope.on || scope_decide(bpf_get_current_task()))
 		return false;
 	count_skipped(TL_SKIPPED_CALLS);
 	return true;
+}
+
+/* As above, in the middle of a call: it is counted when that ends. */
+static __always_inline bool is_out_midway(struct task_struct *task)
+{
+	return is_own(task) || (shared.scope.on && !scope_decide(bpf_get_current_task()));
 }
 
 /* As above, for fork, exec and exit of a process; Tripline's own are told of. */
@@ -298,7 +309,7 @@ static __always_inline void scope_exec(struct task_struct *task)
 		return;
 	before = scope_task(pid);
 	bits = before & ~(TL_TASK_EXE | TL_TASK_NOT_EXE);
-	exe = BPF_CORE_READ(task, mm, exe_file);
+	exe = PEEK(task, mm, exe_file);
 	path_walk(PATH_TRACEPOINT, b, PEEK(exe, f_path.dentry), PEEK(exe, f_path.mnt));
 	b->walked_dentry = 0;
 	start = b->start;
@@ -383,8 +394,7 @@ static __always_inline u8 scope_find(const u8 *path)
 /* Notes a cgroup that was made; its flags. The path must have room for SCOPE_PATH. */
 static __always_inline u8 scope_mkdir(struct cgroup *cgroup, const u8 *path)
 {
-	struct scope_cgroup key = {BPF_CORE_READ(cgroup, kn, id),
-				   BPF_CORE_READ(cgroup, root, hierarchy_id)};
+	struct scope_cgroup key = {PEEK(cgroup, kn, id), PEEK(cgroup, root, hierarchy_id)};
 	u8 flags = scope_find(path);
 
 	if (flags)
@@ -394,8 +404,7 @@ static __always_inline u8 scope_mkdir(struct cgroup *cgroup, const u8 *path)
 
 static __always_inline void scope_rmdir(struct cgroup *cgroup)
 {
-	struct scope_cgroup key = {BPF_CORE_READ(cgroup, kn, id),
-				   BPF_CORE_READ(cgroup, root, hierarchy_id)};
+	struct scope_cgroup key = {PEEK(cgroup, kn, id), PEEK(cgroup, root, hierarchy_id)};
 
 	bpf_map_delete_elem(&scope_cgroups, &key);
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Calls whose arguments are gone when they return, and calls that do not
-// return: both are looked at when they are made.
+// return: both are looked at before.
 func callFlags(name string) (flags cUint) {
 	switch name {
 	case "execve", "execveat":
@@ -43,14 +43,15 @@ type callNumber struct {
 // callTable knows under which numbers this machine makes each system call.
 type callTable struct {
 	numbers map[catalogue.ID][]callNumber
-	entry   map[catalogue.ID]bool // needs the program at entry
+	before  map[catalogue.ID]string // the program that it needs before its end, "" for none
 }
 
 // newCallTable fills the tables that the programs use, in memory that they do
-// not look at yet or that is not gated yet.
-func newCallTable(s shared, files bool) *callTable {
+// not look at yet or that is not gated yet. With prepare there is a program for
+// the last moment before execve, else there is one for the beginning of all calls.
+func newCallTable(s shared, files, prepare bool) *callTable {
 	filled := filledByKernel()
-	t := &callTable{numbers: make(map[catalogue.ID][]callNumber), entry: make(map[catalogue.ID]bool)}
+	t := &callTable{numbers: make(map[catalogue.ID][]callNumber), before: make(map[catalogue.ID]string)}
 	for e := range catalogue.All() {
 		if e.Class != catalogue.Syscall || e.ID >= maxCalls {
 			continue
@@ -79,7 +80,12 @@ func newCallTable(s shared, files bool) *callTable {
 			c.flags |= callVariable
 		}
 		s.m.calls[e.ID] = c
-		t.entry[e.ID] = callFlags(e.Name) != 0
+		switch f := callFlags(e.Name); {
+		case f == callSave && prepare:
+			t.before[e.ID] = progPrepare
+		case f != 0:
+			t.before[e.ID] = progEnter
+		}
 	}
 	for id, numbers := range t.numbers {
 		for _, n := range numbers {

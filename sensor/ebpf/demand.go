@@ -95,7 +95,6 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 		e := catalogue.ByID(id)
 		for _, d := range s.derived.by[id] {
 			s.calls.hook(d.exit, gate[:])
-			s.calls.hook(d.enter, entry[:])
 		}
 		if e.Class != catalogue.Syscall {
 			continue
@@ -103,7 +102,7 @@ func (s *Source) apply(want map[catalogue.ID][]msg.EventDemand) {
 		s.setFilter(e, demands)
 		for _, n := range s.calls.numbers[id] {
 			gate[n.raw] |= n.gate
-			if s.calls.entry[id] {
+			if s.calls.before[id] == progEnter {
 				entry[n.raw] |= n.gate
 			}
 		}
@@ -138,14 +137,15 @@ func (s *Source) attachCalls() error {
 	for id := range s.enabled {
 		if catalogue.ByID(id).Class == catalogue.Syscall {
 			needed[progExit] = true
-			needed[progEnter] = needed[progEnter] || s.calls.entry[id]
+			if p := s.calls.before[id]; p != "" {
+				needed[p] = true
+			}
 		}
 	}
 	for id, all := range s.derived.by {
 		on := s.enabled[id]
 		for _, d := range all {
 			needed[progExit] = needed[progExit] || on && len(d.exit) > 0
-			needed[progEnter] = needed[progEnter] || on && len(d.enter) > 0
 			for _, p := range d.programs {
 				needed[p] = needed[p] || on
 			}
@@ -158,11 +158,25 @@ func (s *Source) attachCalls() error {
 			return err
 		}
 	}
-	for _, name := range []string{progEnter, progExit} {
+	for _, name := range []string{progEnter, progPrepare, progExit} {
 		if !needed[name] {
 			s.detach(name)
 		}
 	}
+	return s.noteIdentities(needed[progIdentity])
+}
+
+// noteIdentities has the programs know who the threads are that exist, if that is
+// needed from now on; it needs mu. From then on they learn of each that begins.
+func (s *Source) noteIdentities(needed bool) error {
+	if !needed || s.identities {
+		s.identities = needed
+		return nil
+	}
+	if _, err := s.iterate(progIdentities); err != nil {
+		return err
+	}
+	s.identities = true
 	return nil
 }
 

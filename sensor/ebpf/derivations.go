@@ -5,6 +5,9 @@ package ebpf
 import (
 	"cmp"
 	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tripline/tripline/pkg/msg/catalogue"
 )
@@ -15,16 +18,18 @@ import (
 type derivation struct {
 	event string
 	hook  hook
-	// exit and enter name the calls whose end and beginning are looked at.
-	exit, enter []string
+	// exit names the calls whose end is looked at.
+	exit []string
 	// programs are attached while the event is wanted. It can be had without
 	// them, if with less to tell.
 	programs []string
 	// required are those of the programs that it cannot be had without.
 	required []string
-	// hooks are the kernel's hooks that tell it better, without the programs and
-	// the look at a call's beginning; see serve. With hookOnly the calls' ends add
-	// nothing.
+	// oneOf are programs of which each kernel takes one, attached likewise; it
+	// cannot be had without any.
+	oneOf []string
+	// hooks are the kernel's hooks that tell it better, without the programs; see
+	// serve. With hookOnly the calls' ends add nothing.
 	hooks    []string
 	hookOnly bool
 	// calls are those whose ends a hook makes unnecessary; it asks whether it is
@@ -39,37 +44,56 @@ type derivation struct {
 	always []string
 }
 
-// hookPrograms names the programs that calls of a family are passed on to; ""
-// where it does not look.
-type hookPrograms struct{ exit, enter string }
+// families names the programs that calls of a family are passed on to.
+func families() map[hook]string {
+	return map[hook]string{
+		hookOpen:     "exit_open",
+		hookWrite:    "exit_write",
+		hookMemory:   "exit_memory",
+		hookMount:    "exit_mount",
+		hookSocket:   "exit_socket",
+		hookDup:      "exit_dup",
+		hookName:     "exit_name",
+		hookLoad:     "exit_load",
+		hookIdentity: "exit_identity",
+		hookCopy:     "exit_copy",
+		hookBPF:      "exit_bpf",
+	}
+}
 
-func families() map[hook]hookPrograms {
-	return map[hook]hookPrograms{
-		hookOpen:     {exit: "exit_open"},
-		hookWrite:    {exit: "exit_write"},
-		hookMemory:   {exit: "exit_memory", enter: "enter_memory"},
-		hookMount:    {exit: "exit_mount"},
-		hookSocket:   {exit: "exit_socket"},
-		hookDup:      {exit: "exit_dup"},
-		hookName:     {exit: "exit_name", enter: "enter_name"},
-		hookLoad:     {exit: "exit_load"},
-		hookIdentity: {exit: "exit_identity", enter: "enter_identity"},
-		hookExec:     {exit: "exit_exec", enter: "enter_exec"},
-		hookCopy:     {exit: "exit_copy"},
-		hookBPF:      {exit: "exit_bpf"},
+// interest is what an argument must be like for a call to be of interest to its
+// family: it has all of some bits or, where there are none, one of two values.
+type interest struct {
+	arg    int
+	bits   uint32
+	values [2]uint32
+}
+
+// interests are tested before a call is passed on. Programs make these calls for
+// many other reasons.
+func interests() map[string]interest {
+	return map[string]interest{
+		"fcntl":         {arg: 1, values: [2]uint32{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC}},
+		"fcntl64":       {arg: 1, values: [2]uint32{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC}},
+		"ioctl":         {arg: 1, values: [2]uint32{unix.FICLONE, unix.FICLONERANGE}},
+		"mmap":          {arg: 2, bits: unix.PROT_WRITE | unix.PROT_EXEC},
+		"mmap2":         {arg: 2, bits: unix.PROT_WRITE | unix.PROT_EXEC},
+		"mprotect":      {arg: 2, bits: unix.PROT_EXEC},
+		"pkey_mprotect": {arg: 2, bits: unix.PROT_EXEC},
 	}
 }
 
 // alternatives names the programs that stand in for others on kernels that do
 // not take those.
 func alternatives() map[string]string {
-	return map[string]string{"enter_memory": "enter_memory_tree", "exit_memory": "exit_memory_tree"}
+	return map[string]string{"exit_memory": "exit_memory_tree"}
 }
 
 func derivations() []derivation {
 	protect := []string{"mprotect", "pkey_mprotect"}
-	execute := []string{"execve", "execveat"}
-	execCheck := []string{"on_exec_check"}
+	protecting := []string{"on_mmap_lock", "on_mprotect", "on_mprotect_tree"}
+	execCheck, renamed := []string{"on_exec_check"}, []string{"on_exec_rename"}
+	identity := []string{"on_fork_identity"}
 	unlink := []string{"unlink", "unlinkat"}
 	link := []string{"link", "linkat"}
 	ctime := []string{"on_ctime", "on_ctime_skip"}
@@ -90,8 +114,8 @@ func derivations() []derivation {
 	}
 	return []derivation{
 		{event: "security_file_open", hook: hookOpen, exit: []string{"open", "creat", "openat", "openat2", "open_by_handle_at"}, programs: uring, hooks: []string{"file_open"}, hookOnly: true},
-		{event: "security_bprm_check", hook: hookExec, exit: execute, enter: execute, always: execCheck, hooks: []string{"bprm_check"}, hookOnly: true},
-		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), enter: protect, hooks: []string{"file_mprotect"}},
+		{event: "security_bprm_check", programs: renamed, required: renamed, always: execCheck, hooks: []string{"bprm_check"}, hookOnly: true},
+		{event: "mem_prot_alert", hook: hookMemory, exit: append([]string{"mmap", "mmap2"}, protect...), oneOf: protecting, hooks: []string{"file_mprotect"}},
 		{event: "magic_write", hook: hookWrite, exit: []string{"write", "pwrite64", "writev", "pwritev", "pwritev2"}},
 		{event: "magic_write", hook: hookCopy, exit: []string{"copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}},
 		{event: "vfs_write", hook: hookWrite, exit: []string{"write", "pwrite64"}},
@@ -110,15 +134,15 @@ func derivations() []derivation {
 		{event: "io_uring_open", programs: uring, required: []string{progURingComplete}, lacking: noRequest},
 		{event: "io_uring_connect", programs: uring, required: []string{progURingComplete}, lacking: noRequest},
 		{event: "socket_dup", hook: hookDup, exit: []string{"dup", "dup2", "dup3", "fcntl", "fcntl64"}},
-		{event: "security_inode_unlink", hook: hookName, exit: unlink, enter: unlink, programs: ctime, hooks: []string{"path_unlink"}},
+		{event: "security_inode_unlink", hook: hookName, exit: unlink, programs: ctime, hooks: []string{"path_unlink"}},
 		{event: "security_inode_rename", hook: hookName, exit: []string{"rename", "renameat", "renameat2"}, hooks: []string{"path_rename"}},
-		{event: "security_inode_link", hook: hookName, exit: link, enter: link, programs: ctime, hooks: []string{"path_link"}},
+		{event: "security_inode_link", hook: hookName, exit: link, programs: ctime, hooks: []string{"path_link"}},
 		{event: "security_inode_symlink", hook: hookName, exit: []string{"symlink", "symlinkat"}, hooks: []string{"path_symlink"}},
 		{event: "security_inode_mknod", hook: hookName, exit: []string{"mknod", "mknodat"}, hooks: []string{"path_mknod"}},
 		{event: "security_inode_mkdir", hook: hookName, exit: []string{"mkdir", "mkdirat"}, hooks: []string{"path_mkdir"}},
 		{event: "security_inode_rmdir", hook: hookName, exit: []string{"rmdir", "unlinkat"}, hooks: []string{"path_rmdir"}},
-		{event: "commit_creds", hook: hookIdentity, exit: creds, enter: creds, hooks: committed, hookOnly: true},
-		{event: "commit_creds", hook: hookExec, exit: execute, enter: execute, always: execCheck, hooks: committed, hookOnly: true},
+		{event: "commit_creds", hook: hookIdentity, exit: creds, programs: identity, required: identity, hooks: committed, hookOnly: true},
+		{event: "commit_creds", programs: renamed, required: renamed, always: execCheck, hooks: committed, hookOnly: true},
 		{event: "cap_capable", programs: capable, required: capable, hooks: []string{"capable"}, hookOnly: true, lacking: "needs fentry, the BPF LSM or the tracepoint cap_capable (Linux 6.13)"},
 		{event: "io_uring_create", programs: created, required: created},
 		{event: "signal_generate", programs: signal, required: signal},
@@ -132,18 +156,15 @@ func derivations() []derivation {
 		{event: "module_load", programs: []string{"on_module_load"}, required: []string{"on_module_load"}, lacking: noModules},
 		{event: "module_free", programs: []string{"on_module_free"}, required: []string{"on_module_free"}, lacking: noModules},
 		{event: "task_rename", programs: []string{"on_rename"}, required: []string{"on_rename"}},
-		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, enter: spaces},
+		{event: "switch_task_ns", hook: hookIdentity, exit: spaces, programs: identity, required: identity},
 	}
 }
 
 // needs lists the programs without which the event cannot be had.
-func (d *derivation) needs(f map[hook]hookPrograms) []string {
+func (d *derivation) needs(f map[hook]string) []string {
 	out := append(slices.Clone(d.always), d.required...)
 	if len(d.exit) > 0 {
-		out = append(out, f[d.hook].exit)
-	}
-	if len(d.enter) > 0 {
-		out = append(out, f[d.hook].enter)
+		out = append(out, f[d.hook])
 	}
 	return out
 }
@@ -170,7 +191,10 @@ func newDerived(backends []string, loaded func(program string) bool) *derived {
 				d.refused[e.ID] = cmp.Or(v.lacking, "this kernel does not take the program "+p)
 			}
 		}
-		v.programs = slices.DeleteFunc(slices.Clone(v.programs), func(p string) bool { return !loaded(p) })
+		if len(v.oneOf) > 0 && !slices.ContainsFunc(v.oneOf, loaded) {
+			d.refused[e.ID] = cmp.Or(v.lacking, "this kernel takes none of the programs "+strings.Join(v.oneOf, ", "))
+		}
+		v.programs = slices.DeleteFunc(slices.Concat(v.programs, v.oneOf), func(p string) bool { return !loaded(p) })
 		d.by[e.ID] = append(d.by[e.ID], v)
 	}
 	for id := range d.refused {
@@ -192,15 +216,18 @@ func (d *derived) always() []string {
 }
 
 // mark writes into the call table which family looks at which call, itself or by
-// a kernel hook.
+// a kernel hook, and when.
 func (d *derived) mark(s shared) {
 	for _, all := range d.by {
 		for _, v := range all {
 			for _, e := range lookupAll(append(slices.Clone(v.exit), v.calls...)) {
-				s.m.calls[e.ID].exit_hook = cByte(v.hook)
-			}
-			for _, e := range lookupAll(v.enter) {
-				s.m.calls[e.ID].enter_hook = cByte(v.hook)
+				c := &s.m.calls[e.ID]
+				c.exit_hook = cByte(v.hook)
+				if only, ok := interests()[e.Name]; ok {
+					c.hook_arg = cByte(only.arg + 1)
+					c.hook_bits = cUint(only.bits)
+					c.hook_values = [2]cUint{cUint(only.values[0]), cUint(only.values[1])}
+				}
 			}
 		}
 	}

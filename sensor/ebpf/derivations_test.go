@@ -21,13 +21,12 @@ func TestDerivedGates(t *testing.T) {
 		events   []string
 		attached []string
 		exit     []string // calls whose end is looked at
-		enter    []string
 	}{
-		{nil, nil, nil, nil},
-		{[]string{"magic_write"}, []string{progExit}, []string{"write", "pwrite64", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}, nil},
-		{[]string{"mem_prot_alert"}, []string{progExit, progEnter}, []string{"mmap", "mmap2", "mprotect", "pkey_mprotect"}, []string{"mprotect", "pkey_mprotect"}},
-		{[]string{"security_inode_rmdir", "security_inode_mkdir"}, []string{progExit}, []string{"rmdir", "unlinkat", "mkdir", "mkdirat"}, nil},
-		{[]string{"sched_process_exec"}, nil, nil, nil},
+		{nil, nil, nil},
+		{[]string{"magic_write"}, []string{progExit}, []string{"write", "pwrite64", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "sendfile32", "splice", "ioctl"}},
+		{[]string{"mem_prot_alert"}, []string{progExit}, []string{"mmap", "mmap2", "mprotect", "pkey_mprotect"}},
+		{[]string{"security_inode_rmdir", "security_inode_mkdir"}, []string{progExit}, []string{"rmdir", "unlinkat", "mkdir", "mkdirat"}},
+		{[]string{"sched_process_exec"}, nil, nil},
 	} {
 		t.Run(strings.Join(c.events, ","), func(t *testing.T) {
 			var d []msg.EventDemand
@@ -39,12 +38,6 @@ func TestDerivedGates(t *testing.T) {
 			}
 			w.Source.mu.Lock()
 			defer w.Source.mu.Unlock()
-			for _, e := range lookupAll(c.events) {
-				// A hook on the kernel's function looks at each area before it changes.
-				if e.Name == "mem_prot_alert" && w.derived.hooked(e.ID) {
-					c.attached, c.enter = []string{progExit}, nil
-				}
-			}
 			want := append(slices.Clone(always), c.attached...)
 			for _, e := range lookupAll(c.events) {
 				for _, d := range w.derived.by[e.ID] {
@@ -55,16 +48,16 @@ func TestDerivedGates(t *testing.T) {
 			if slices.Sort(want); !slices.Equal(got, want) {
 				t.Errorf("attached: %q, want %q", got, want)
 			}
+			var open, none [maxCalls]uint8
+			w.calls.hook(c.exit, open[:])
 			for _, g := range []struct {
-				what  string
-				calls []string
-				gate  []cByte
-			}{{"end", c.exit, w.shared.m.gate[:]}, {"beginning", c.enter, w.shared.m.entry[:]}} {
-				var open [maxCalls]uint8
-				w.calls.hook(g.calls, open[:])
-				for raw := range open {
-					if open[raw] != uint8(g.gate[raw]) {
-						t.Errorf("the gate at the %s of call %d is %#x, want %#x", g.what, raw, g.gate[raw], open[raw])
+				what string
+				gate []cByte
+				want [maxCalls]uint8
+			}{{"end", w.shared.m.gate[:], open}, {"beginning", w.shared.m.entry[:], none}} {
+				for raw := range g.want {
+					if g.want[raw] != uint8(g.gate[raw]) {
+						t.Errorf("the gate at the %s of call %d is %#x, want %#x", g.what, raw, g.gate[raw], g.want[raw])
 					}
 				}
 			}
@@ -100,10 +93,10 @@ func TestHookGates(t *testing.T) {
 
 // TestRefusedProgram checks what is said where a kernel does not take a program.
 func TestRefusedProgram(t *testing.T) {
-	refused := map[string]bool{"enter_memory": true, "enter_memory_tree": true, "on_ctime": true, "on_uring_complete": true}
+	refused := map[string]bool{"on_mmap_lock": true, "on_mprotect": true, "on_mprotect_tree": true, "on_ctime": true, "on_uring_complete": true}
 	d := newDerived(Backends(), func(program string) bool { return !refused[program] && hookKind(program) == "" })
 	for name, want := range map[string]string{
-		"mem_prot_alert": "enter_memory", "io_uring_open": "requests",
+		"mem_prot_alert": "on_mprotect", "io_uring_open": "requests",
 		// These can do without.
 		"security_inode_unlink": "", "security_file_open": "",
 	} {

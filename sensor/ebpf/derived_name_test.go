@@ -248,30 +248,24 @@ func newMount(t *testing.T, a *arena, source string) int {
 // that each call is of one family.
 func TestDerivations(t *testing.T) {
 	f := families()
-	owners := [2]map[string]hook{{}, {}}
+	owners := map[string]hook{}
 	for _, d := range derivations() {
 		if e, ok := catalogue.Lookup(d.event); !ok || e.Class == catalogue.Syscall {
 			t.Errorf("%s is no derived event", d.event)
 		} else if len(e.Params) > maxDerivedArgs {
 			t.Errorf("%s has %d arguments, a record holds %d", d.event, len(e.Params), maxDerivedArgs)
 		}
-		for when, calls := range [][]string{d.exit, d.enter} {
-			program := f[d.hook].exit
-			if when == 1 {
-				program = f[d.hook].enter
+		for _, name := range d.exit {
+			if e, ok := catalogue.Lookup(name); !ok || e.Class != catalogue.Syscall {
+				t.Errorf("%s: no call %s", d.event, name)
 			}
-			for _, name := range calls {
-				if e, ok := catalogue.Lookup(name); !ok || e.Class != catalogue.Syscall {
-					t.Errorf("%s: no call %s", d.event, name)
-				}
-				if owner, ok := owners[when][name]; ok && owner != d.hook {
-					t.Errorf("%s: the call %s is another family's", d.event, name)
-				}
-				owners[when][name] = d.hook
+			if owner, ok := owners[name]; ok && owner != d.hook {
+				t.Errorf("%s: the call %s is another family's", d.event, name)
 			}
-			if len(calls) > 0 && program == "" {
-				t.Errorf("%s: its family has no program", d.event)
-			}
+			owners[name] = d.hook
+		}
+		if len(d.exit) > 0 && f[d.hook] == "" {
+			t.Errorf("%s: its family has no program", d.event)
 		}
 	}
 	var r rawDerived

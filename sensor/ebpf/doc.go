@@ -15,9 +15,13 @@
 //
 // Events that are derived (security_file_open, magic_write, mem_prot_alert)
 // tell what the kernel did, from its own objects, under the names of its hooks.
-// Most come of system calls: the programs on their entry and exit pass a call
-// on, by a tail call, to the program of its family. derivations.go has the table
-// of events, calls and programs. A kernel that refuses one of these programs
+// Most come of system calls: the program on their exit passes a call on, by a
+// tail call, to the program of its family. What is gone by then is taken in the
+// middle of the call, at tracepoints that few calls come by (the new name at an
+// exec, a file's ctime at its removal, the lock of a process's memory at
+// mprotect), for a program on the entry of calls would cost each of them half of
+// what the one on their exit does. derivations.go has the table of events, calls
+// and programs. A kernel that refuses one of these programs
 // loses its events and nothing else, see [Source.Want]. Where user memory gave
 // another name than the kernel has, the event says so (EVENT_FLAG_MISMATCH).
 //

@@ -39,8 +39,10 @@ type Source struct {
 	links   map[string]*bpf.BPFLink
 	guard   guard
 	enabled map[catalogue.ID]bool
-	running bool
-	closed  bool
+	// identities are known to the programs, see noteIdentities.
+	identities bool
+	running    bool
+	closed     bool
 	// undecoded counts records that could not be decoded, by catalogue id.
 	undecoded map[uint32]uint64
 	final     []*msg.Drop // what Drops returns when closed
@@ -48,11 +50,15 @@ type Source struct {
 
 // Programs of the object, by what needs them.
 const (
-	progExit = "on_sys_exit"
+	progExit     = "on_sys_exit"
+	progEnter    = "on_sys_enter"
+	progPrepare  = "on_prepare_exec"
+	progSnapshot = "snapshot"
+	progIdentity = "on_fork_identity"
+
+	progIdentities = "note_identities"
 	// The tracepoint of io_uring that tells how a request ended.
 	progURingComplete = "on_uring_complete"
-	progEnter         = "on_sys_enter"
-	progSnapshot      = "snapshot"
 )
 
 func lifecyclePrograms() []string {
@@ -95,7 +101,7 @@ func (s *Source) prepare() (err error) {
 	if s.scope, err = newScope(s.cfg.Scope, s.module, s.shared); err != nil {
 		return err
 	}
-	s.calls = newCallTable(s.shared, s.cfg.Files)
+	s.calls = newCallTable(s.shared, s.cfg.Files, !s.skipped[progPrepare])
 	s.derived = newDerived(s.cfg.Backends, func(program string) bool { return !s.skipped[program] })
 	if s.cgroupRoot = cgroupRoot(); s.cgroupRoot == "" {
 		s.derived.refuse("no cgroup v2 hierarchy is mounted here", "on_egress", "on_ingress")

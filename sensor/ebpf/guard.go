@@ -21,7 +21,7 @@ import (
 type guard struct {
 	links  map[string]linkInfo
 	tables []byte // what the programs go by, as it should be
-	hooks  map[hookKey]uint32
+	hooks  map[hook]uint32
 	found  []string
 	last   time.Time
 }
@@ -31,11 +31,6 @@ const (
 	guardInterval = time.Second
 	foundMost     = 64
 )
-
-type hookKey struct {
-	table string
-	hook  hook
-}
 
 // linkInfo is the beginning of struct bpf_link_info (linux/bpf.h).
 type linkInfo struct {
@@ -128,18 +123,16 @@ func (s *Source) lookAtHooks() {
 }
 
 // hooks returns the ids of the programs that calls are passed on to.
-func (s *Source) hooks() (map[hookKey]uint32, error) {
-	out := make(map[hookKey]uint32)
-	for _, table := range []string{"exit_hooks", "enter_hooks"} {
-		t, err := s.module.GetMap(table)
-		if err != nil {
-			return nil, err
-		}
-		for h := range families() {
-			key := uint32(h)
-			if v, err := t.GetValue(unsafe.Pointer(&key)); err == nil {
-				out[hookKey{table, h}] = binary.NativeEndian.Uint32(v)
-			}
+func (s *Source) hooks() (map[hook]uint32, error) {
+	out := make(map[hook]uint32)
+	t, err := s.module.GetMap(hookTable)
+	if err != nil {
+		return nil, err
+	}
+	for h := range families() {
+		key := uint32(h)
+		if v, err := t.GetValue(unsafe.Pointer(&key)); err == nil {
+			out[h] = binary.NativeEndian.Uint32(v)
 		}
 	}
 	return out, nil

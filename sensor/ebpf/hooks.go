@@ -123,7 +123,7 @@ func (v derivation) serve(backends []string, loaded func(program string) bool) d
 		if len(programs) != len(v.hooks) {
 			continue
 		}
-		v.by, v.programs, v.required, v.enter = kind, programs, programs, nil
+		v.by, v.programs, v.required, v.oneOf = kind, programs, programs, nil
 		if v.hookOnly {
 			v.exit, v.calls = nil, v.exit
 		}

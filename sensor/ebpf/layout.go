@@ -164,7 +164,6 @@ const (
 	hookName     hook = C.TL_HOOK_NAME
 	hookLoad     hook = C.TL_HOOK_LOAD
 	hookIdentity hook = C.TL_HOOK_IDENTITY
-	hookExec     hook = C.TL_HOOK_EXEC
 	hookCopy     hook = C.TL_HOOK_COPY
 	hookBPF      hook = C.TL_HOOK_BPF
 )

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -20,9 +21,9 @@ var refusedProgram = regexp.MustCompile(`prog '([a-z0-9_]+)': (?:failed to|BPF p
 // loadObject loads the programs. One that only derived events need is left out
 // when the kernel does not take it, and the rest tried again.
 func loadObject(cfg *Config, log *slog.Logger, said *libbpfLog) (m *bpf.Module, skipped map[string]bool, err error) {
-	optional := make(map[string]bool)
+	optional := map[string]bool{progPrepare: true}
 	for _, d := range derivations() {
-		for _, p := range append(d.needs(families()), d.programs...) {
+		for _, p := range slices.Concat(d.needs(families()), d.programs, d.oneOf) {
 			optional[p] = true
 			optional[alternatives()[p]] = true
 		}
@@ -90,13 +91,17 @@ type requirement struct{ has, lacks string }
 
 func requirements() map[string]requirement {
 	find, tree := requirement{has: "BPF_FUNC_find_vma"}, requirement{has: "mm_rb", lacks: "BPF_FUNC_find_vma"}
+	// Areas of memory have locks of their own, for page faults, since 6.4.
+	const areaLock = "vm_lock_seq"
 	// Before the request had its completion entry within, the tracepoints did
 	// not have the request.
 	request := requirement{has: "io_cqe"}
 	return map[string]requirement{
-		"enter_memory": find, "exit_memory": find,
-		"enter_memory_tree": tree, "exit_memory_tree": tree,
-		"on_uring_submit": request, "on_uring_submit_sqe": request, "on_uring_complete": request,
+		"exit_memory": find, "exit_memory_tree": tree,
+		"on_mmap_lock":     {has: areaLock},
+		"on_mprotect":      {has: find.has, lacks: areaLock},
+		"on_mprotect_tree": tree,
+		"on_uring_submit":  request, "on_uring_submit_sqe": request, "on_uring_complete": request,
 	}
 }
 
@@ -143,28 +148,29 @@ func (c *Config) mapSizes() (map[string]int, error) {
 	return map[string]int{"events": c.RingBytes, "lifecycle": c.LifecycleBytes, "folds": 2 * cpus * cpuFolds}, nil
 }
 
-// fillHooks tells on_sys_exit and on_sys_enter where to pass calls on to.
+// hookTable is the map with the programs of the families.
+const hookTable = "exit_hooks"
+
+// fillHooks tells on_sys_exit where to pass calls on to.
 func fillHooks(m *bpf.Module, skipped map[string]bool) error {
-	for h, programs := range families() {
-		for name, table := range map[string]string{programs.exit: "exit_hooks", programs.enter: "enter_hooks"} {
-			if skipped[name] {
-				name = alternatives()[name]
-			}
-			if name == "" || skipped[name] {
-				continue
-			}
-			p, err := m.GetProgram(name)
-			if err != nil {
-				return err
-			}
-			t, err := m.GetMap(table)
-			if err != nil {
-				return err
-			}
-			key, fd := uint32(h), uint32(p.FileDescriptor())
-			if err := t.Update(unsafe.Pointer(&key), unsafe.Pointer(&fd)); err != nil {
-				return fmt.Errorf("entering %s into %s: %w", name, table, err)
-			}
+	t, err := m.GetMap(hookTable)
+	if err != nil {
+		return err
+	}
+	for h, name := range families() {
+		if skipped[name] {
+			name = alternatives()[name]
+		}
+		if name == "" || skipped[name] {
+			continue
+		}
+		p, err := m.GetProgram(name)
+		if err != nil {
+			return err
+		}
+		key, fd := uint32(h), uint32(p.FileDescriptor())
+		if err := t.Update(unsafe.Pointer(&key), unsafe.Pointer(&fd)); err != nil {
+			return fmt.Errorf("entering %s into %s: %w", name, hookTable, err)
 		}
 	}
 	return nil

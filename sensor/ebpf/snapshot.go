@@ -75,7 +75,12 @@ func (s *Source) existing(b *batcher, c *clock, flush func(), begin func(first *
 // of each.
 func (s *Source) list() ([]byte, error) {
 	s.shared.m.init_told = 0
-	p, err := s.module.GetProgram(progSnapshot)
+	return s.iterate(progSnapshot)
+}
+
+// iterate runs a program for each task there is, and returns what it writes.
+func (s *Source) iterate(program string) ([]byte, error) {
+	p, err := s.module.GetProgram(program)
 	if err != nil {
 		return nil, err
 	}
