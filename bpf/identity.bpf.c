@@ -9,6 +9,9 @@
 #include "include/hook.h"
 #include <bpf/bpf_tracing.h>
 
+/* Catalogue id. */
+enum { CALL_PRCTL = 157 };
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_identity, struct task_struct *parent, struct task_struct *child)
 {
@@ -59,9 +62,20 @@ int BPF_PROG(exit_identity, struct pt_regs *regs, long ret)
 	hook_fill(&h, regs, ret);
 	key = (u64)h.task;
 	known = bpf_map_lookup_elem(&identities, &key);
-	if (known && event_wanted(TL_EVENT_SWITCH_TASK_NS))
+	if (!known) {
+		/*
+		 * There are too many, or it began before the sensor and outside its pid
+		 * namespace. prctl is for much else.
+		 */
+		if (!ret && h.id.event != CALL_PRCTL)
+			count_drop(event_left(TL_EVENT_COMMIT_CREDS) ? TL_EVENT_COMMIT_CREDS
+								     : TL_EVENT_SWITCH_TASK_NS);
+		identity_note(h.task);
+		return 0;
+	}
+	if (event_wanted(TL_EVENT_SWITCH_TASK_NS))
 		spaces_emit(&h, known);
-	if (known && event_left(TL_EVENT_COMMIT_CREDS))
+	if (event_left(TL_EVENT_COMMIT_CREDS))
 		creds_emit(h.task, h.id, ret, &known->cred);
 	identity_note(h.task);
 	return 0;

@@ -206,7 +206,8 @@ static __always_inline int memory_ends(struct pt_regs *regs, long ret, area_find
 
 /*
  * mprotect and pkey_mprotect are about to lock the areas. Only where page faults
- * do not lock them all (6.4): elsewhere this is passed too often.
+ * do not lock them all (6.4), or this would be passed too often, and where the
+ * tracepoint has these two arguments (6.14).
  */
 SEC("tp_btf/mmap_lock_start_locking")
 int BPF_PROG(on_mmap_lock, struct mm_struct *mm, bool write)

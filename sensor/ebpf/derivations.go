@@ -25,8 +25,8 @@ type derivation struct {
 	programs []string
 	// required are those of the programs that it cannot be had without.
 	required []string
-	// oneOf are programs of which each kernel takes one, attached likewise; it
-	// cannot be had without any.
+	// oneOf are programs of which the first that the kernel takes is attached
+	// likewise; it cannot be had without any.
 	oneOf []string
 	// hooks are the kernel's hooks that tell it better, without the programs; see
 	// serve. With hookOnly the calls' ends add nothing.
@@ -191,10 +191,12 @@ func newDerived(backends []string, loaded func(program string) bool) *derived {
 				d.refused[e.ID] = cmp.Or(v.lacking, "this kernel does not take the program "+p)
 			}
 		}
-		if len(v.oneOf) > 0 && !slices.ContainsFunc(v.oneOf, loaded) {
+		v.programs = slices.DeleteFunc(slices.Clone(v.programs), func(p string) bool { return !loaded(p) })
+		if i := slices.IndexFunc(v.oneOf, loaded); i >= 0 {
+			v.programs = append(v.programs, v.oneOf[i])
+		} else if len(v.oneOf) > 0 {
 			d.refused[e.ID] = cmp.Or(v.lacking, "this kernel takes none of the programs "+strings.Join(v.oneOf, ", "))
 		}
-		v.programs = slices.DeleteFunc(slices.Concat(v.programs, v.oneOf), func(p string) bool { return !loaded(p) })
 		d.by[e.ID] = append(d.by[e.ID], v)
 	}
 	for id := range d.refused {

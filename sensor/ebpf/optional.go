@@ -91,17 +91,17 @@ type requirement struct{ has, lacks string }
 
 func requirements() map[string]requirement {
 	find, tree := requirement{has: "BPF_FUNC_find_vma"}, requirement{has: "mm_rb", lacks: "BPF_FUNC_find_vma"}
-	// Areas of memory have locks of their own, for page faults, since 6.4.
-	const areaLock = "vm_lock_seq"
+	// Page faults lock single areas of memory, not all of a process's, since 6.4;
+	// until 6.13 its tracepoint told the path of a control group, which took longer
+	// than the call.
+	lock := requirement{has: "vm_lock_seq", lacks: "__data_loc_memcg_path"}
 	// Before the request had its completion entry within, the tracepoints did
 	// not have the request.
 	request := requirement{has: "io_cqe"}
 	return map[string]requirement{
 		"exit_memory": find, "exit_memory_tree": tree,
-		"on_mmap_lock":     {has: areaLock},
-		"on_mprotect":      {has: find.has, lacks: areaLock},
-		"on_mprotect_tree": tree,
-		"on_uring_submit":  request, "on_uring_submit_sqe": request, "on_uring_complete": request,
+		"on_mmap_lock": lock, "on_mprotect": find, "on_mprotect_tree": tree,
+		"on_uring_submit": request, "on_uring_submit_sqe": request, "on_uring_complete": request,
 	}
 }
 
