@@ -45,7 +45,8 @@ func TestURingSockets(t *testing.T) {
 		want  []any
 	}{
 		{
-			"security_socket_accept", feature{},
+			"security_socket_accept",
+			feature{},
 			sqe{opcode: opAccept, fd: int32(listener), opFlags: unix.SOCK_CLOEXEC},
 			[]any{absent{}, addressText(t, addr), local(t, peer)},
 		},
