@@ -140,7 +140,7 @@ func stages(t *testing.T) (url string, enricher func() *process) {
 	t.Helper()
 	serve, url := bus(t)
 	start(t, append([]string{"run", "nats"}, serve...)...).ready()
-	start(t, "run", "sensor", "--nats", url).ready()
+	start(t, "run", "sensor", "--environment", "TRIPLINE_LINEAGE", "--nats", url).ready()
 	return url, func() *process { return start(t, "run", "enricher", "--nats", url) }
 }
 
