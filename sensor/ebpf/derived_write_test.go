@@ -119,19 +119,7 @@ func TestCopiedProgram(t *testing.T) {
 // layer into the one above.
 func TestCopiedInLayers(t *testing.T) {
 	needRoot(t)
-	dir := t.TempDir()
-	for _, d := range []string{"lower", "upper", "work", "merged"} {
-		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tool(t, filepath.Join(dir, "lower"), "image")
-	merged := filepath.Join(dir, "merged")
-	options := "lowerdir=" + dir + "/lower,upperdir=" + dir + "/upper,workdir=" + dir + "/work"
-	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
-		t.Skipf("needs overlayfs: %v", err)
-	}
-	defer func() { _ = unix.Unmount(merged, unix.MNT_DETACH) }()
+	merged := overlay(t)
 	w := start(t, "magic_write")
 	path := filepath.Join(merged, "dropped")
 	run(t, exec.Command("/bin/cp", filepath.Join(merged, "image"), path))

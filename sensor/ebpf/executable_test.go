@@ -14,9 +14,10 @@ import (
 	"github.com/tripline/tripline/pkg/msg"
 )
 
-// TestOverlay runs a program of an image's layer and one that was added since.
-func TestOverlay(t *testing.T) {
-	needRoot(t)
+// overlay mounts an image's layer, in which there is a program called image,
+// below one of a container's own, and returns where.
+func overlay(t *testing.T) (merged string) {
+	t.Helper()
 	dir := t.TempDir()
 	for _, d := range []string{"lower", "upper", "work", "merged"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
@@ -24,12 +25,19 @@ func TestOverlay(t *testing.T) {
 		}
 	}
 	tool(t, filepath.Join(dir, "lower"), "image")
-	merged := filepath.Join(dir, "merged")
+	merged = filepath.Join(dir, "merged")
 	options := "lowerdir=" + dir + "/lower,upperdir=" + dir + "/upper,workdir=" + dir + "/work"
 	if err := unix.Mount("overlay", merged, "overlay", 0, options); err != nil {
 		t.Skipf("needs overlayfs: %v", err)
 	}
-	defer func() { _ = unix.Unmount(merged, unix.MNT_DETACH) }()
+	t.Cleanup(func() { _ = unix.Unmount(merged, unix.MNT_DETACH) })
+	return merged
+}
+
+// TestOverlay runs a program of an image's layer and one that was added since.
+func TestOverlay(t *testing.T) {
+	needRoot(t)
+	merged := overlay(t)
 	tool(t, merged, "dropped")
 
 	w := start(t)

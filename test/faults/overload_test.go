@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -142,25 +141,8 @@ func TestOverload(t *testing.T) {
 // the server, and the sensor's metrics within reach.
 func undisturbed(t *testing.T, run, rules string) *pipeline {
 	t.Helper()
-	p := &pipeline{t: t, host: run, dir: t.TempDir(), stages: map[string]*stage{}}
-	p.addr = freePort(t)
+	p, ruleFile := bare(t, run, rules)
 	p.metrics = freePort(t)
-	p.config = filepath.Join(p.dir, "config.yaml")
-	p.sink = filepath.Join(p.dir, "detections.json")
-	ruleFile := filepath.Join(p.dir, "faults.yaml")
-	write(t, ruleFile, rules)
-	write(t, p.config, fmt.Sprintf(`
-nats:
-  server: {store_dir: %s, listen: %s}
-notifier:
-  sinks:
-    - {name: file, type: file, format: json, path: %s, max_bytes: 0}
-`, t.TempDir(), p.addr, p.sink))
-	t.Cleanup(func() {
-		if t.Failed() {
-			p.explain()
-		}
-	})
 	p.server = p.stage("nats", nil, "run", "nats")
 	p.server.begin()
 	p.beats = listen(t, p.addr)

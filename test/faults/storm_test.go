@@ -38,15 +38,16 @@ const discardRule = `
   priority: NOTICE
 `
 
-// everything runs the whole pipeline in one process with all rules.
-func everything(t *testing.T, run, rules string) *pipeline {
+// bare is a pipeline before anything of it runs, as it comes: nothing stands
+// between the stages and the server. It returns the file of its rules, too.
+func bare(t *testing.T, run, rules string) (p *pipeline, ruleFile string) {
 	t.Helper()
-	p := &pipeline{t: t, host: run, dir: t.TempDir(), stages: map[string]*stage{}}
+	p = &pipeline{t: t, host: run, dir: t.TempDir(), stages: map[string]*stage{}}
 	p.addr = freePort(t)
 	p.config = filepath.Join(p.dir, "config.yaml")
 	p.sink = filepath.Join(p.dir, "detections.json")
-	extra := filepath.Join(p.dir, "extra.yaml")
-	write(t, extra, rules)
+	ruleFile = filepath.Join(p.dir, "rules.yaml")
+	write(t, ruleFile, rules)
 	write(t, p.config, fmt.Sprintf(`
 nats:
   server: {store_dir: %s, listen: %s}
@@ -54,12 +55,19 @@ notifier:
   sinks:
     - {name: file, type: file, format: json, path: %s, max_bytes: 0}
 `, t.TempDir(), p.addr, p.sink))
-	p.server = p.stage("tripline", nil, "run", "--rules-dir", "builtin", "--rules-dir", extra)
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.explain()
 		}
 	})
+	return p, ruleFile
+}
+
+// everything runs the whole pipeline in one process with all rules.
+func everything(t *testing.T, run, rules string) *pipeline {
+	t.Helper()
+	p, extra := bare(t, run, rules)
+	p.server = p.stage("tripline", nil, "run", "--rules-dir", "builtin", "--rules-dir", extra)
 	p.server.begin()
 	p.beats = listen(t, p.addr)
 	return p
